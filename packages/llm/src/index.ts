@@ -1,0 +1,3 @@
+export * from './llm-error.ts'
+export * from './openai-compatible/provider.ts'
+export * from './types.ts'
