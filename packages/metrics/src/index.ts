@@ -1,0 +1,5 @@
+export * from './chat-metrics.ts'
+export * from './dependency-metrics.ts'
+export * from './names.ts'
+export * from './runtime-metrics.ts'
+export * from './service-metrics.ts'
