@@ -1,0 +1,11 @@
+/** What the helpers need of a tap test: a place to hang the cleaning up on. */
+export interface TestScope {
+  teardown(cleanUp: () => unknown): void
+}
+
+/** The value of an environment variable that `npm test` sets; throws with the way out when it is missing. */
+export function requiredVariable(key: string, example: string): string {
+  const value = process.env[key]
+  if (value) return value
+  throw new Error(`${key} is not set: run the tests through "npm test", or set it, for example ${key}=${example}`)
+}

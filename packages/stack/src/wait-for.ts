@@ -1,0 +1,34 @@
+import { setTimeout as pause } from 'node:timers/promises'
+
+export interface WaitOptions {
+  /** Longest wait, in milliseconds. Default 5000. */
+  timeoutMs?: number
+  /** Pause between two looks, in milliseconds. Default 15. */
+  intervalMs?: number
+  /** What is waited for, in words: it is the error's text. */
+  what: string
+  /** Ends the wait at once with the signal's reason. */
+  signal?: AbortSignal
+}
+
+/**
+ * Looks again and again until `condition` gives a truthy value, and resolves with that value.
+ * A condition that throws counts as "not yet"; its last error becomes the cause of the timeout's error.
+ */
+export async function waitFor<T>(condition: () => T | Promise<T>, options: WaitOptions): Promise<NonNullable<T>> {
+  const { timeoutMs = 5000, intervalMs = 15, what, signal } = options
+  const end = performance.now() + timeoutMs
+  let lastError: unknown
+  for (;;) {
+    signal?.throwIfAborted()
+    try {
+      const value = await condition()
+      if (value) return value
+      lastError = undefined
+    } catch (error) {
+      lastError = error
+    }
+    if (performance.now() >= end) throw new Error(`waited ${timeoutMs} ms for ${what}`, { cause: lastError })
+    await pause(intervalMs)
+  }
+}
