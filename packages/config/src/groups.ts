@@ -1,0 +1,49 @@
+import { authGroup } from './groups/auth.ts'
+import { chatGroup } from './groups/chat.ts'
+import { databaseGroup } from './groups/database.ts'
+import { fallbackGroup } from './groups/fallback.ts'
+import { llmGroup } from './groups/llm.ts'
+import { redisGroup } from './groups/redis.ts'
+import { runtimeGroup } from './groups/runtime.ts'
+import { serverGroup } from './groups/server.ts'
+import { startGroup } from './groups/start.ts'
+import type { ValuesOf } from './key.ts'
+
+/** What `apps/api` reads. */
+export const API_GROUPS = [
+  serverGroup,
+  chatGroup,
+  fallbackGroup,
+  runtimeGroup,
+  llmGroup,
+  databaseGroup,
+  redisGroup,
+  authGroup
+] as const
+export type ApiEnv = ValuesOf<typeof API_GROUPS>
+
+/** What `apps/runtime-orchestrator` reads. */
+export const RUNTIME_GROUPS = [serverGroup, runtimeGroup, llmGroup, databaseGroup, redisGroup] as const
+export type RuntimeEnv = ValuesOf<typeof RUNTIME_GROUPS>
+
+/** What `apps/llm-simulator` reads. */
+export const SIMULATOR_GROUPS = [serverGroup] as const
+export type SimulatorEnv = ValuesOf<typeof SIMULATOR_GROUPS>
+
+/** What the database commands of `semibot` read. */
+export const CLI_GROUPS = [serverGroup, databaseGroup] as const
+export type CliEnv = ValuesOf<typeof CLI_GROUPS>
+
+/** Every key there is, in the order of the docs; `npm start` reads these. */
+export const ALL_GROUPS = [
+  startGroup,
+  serverGroup,
+  chatGroup,
+  fallbackGroup,
+  runtimeGroup,
+  llmGroup,
+  databaseGroup,
+  redisGroup,
+  authGroup
+] as const
+export type AllEnv = ValuesOf<typeof ALL_GROUPS>

@@ -1,0 +1,20 @@
+export { type EnvFile, type EnvFileProblem, parseEnvFile } from './env-file.ts'
+export { ConfigError, type ConfigProblem } from './errors.ts'
+export {
+  ALL_GROUPS,
+  type AllEnv,
+  API_GROUPS,
+  type ApiEnv,
+  CLI_GROUPS,
+  type CliEnv,
+  RUNTIME_GROUPS,
+  type RuntimeEnv,
+  SIMULATOR_GROUPS,
+  type SimulatorEnv
+} from './groups.ts'
+export type { KeyDefinition, KeyGroup, Origin, ValuesOf } from './key.ts'
+export { type EnvInspection, inspectEnv, type LoadedEnv, loadEnv } from './load-env.ts'
+export { maskPassword } from './mask.ts'
+export type { KeyReading } from './read-values.ts'
+export type { ConfigChange, ReloadResult } from './reload.ts'
+export type { EnvSources } from './sources.ts'

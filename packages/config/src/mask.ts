@@ -1,0 +1,23 @@
+import type { SecretKind } from './key.ts'
+
+const SHOWN_LENGTH = 120
+const PASSWORD = /:\/\/([^:@/?#\s]*):\S*@/
+const SECRET_PARAMETER = /([?&][^=&#]*(?:pass|secret|token|key)[^=&#]*=)[^&#]*/gi
+
+/** Hides the password of a URL and leaves the rest readable; also works on text that is no valid URL. */
+export function maskPassword(value: string): string {
+  return value.replace(PASSWORD, (_all, user: string) => `://${user}:***@`).replace(SECRET_PARAMETER, '$1***')
+}
+
+/** The value as logs, screens and errors may show it. A whole secret only shows its length in characters. */
+export function maskValue(value: string, secret: SecretKind | undefined): string {
+  if (value === '') return ''
+  return secret === 'whole' ? `*** (${[...value].length} characters)` : maskPassword(value)
+}
+
+/** A masked value in quotes, control characters escaped, cut to one readable line. */
+export function showValue(value: string, secret: SecretKind | undefined): string {
+  const masked = maskValue(value, secret)
+  if (secret === 'whole') return masked === '' ? '""' : masked
+  return JSON.stringify(masked.length > SHOWN_LENGTH ? `${masked.slice(0, SHOWN_LENGTH)}...` : masked)
+}
