@@ -1,40 +1,27 @@
-import { linkSync, mkdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isSameProcess, processStart } from './process-identity.ts'
+import { takeExclusiveFile } from './exclusive-file.ts'
 
 // Below the range that the kernel gives to outgoing connections (32768 and up), so that none of these can take it.
 const FIRST_PORT = 20_000
 const PORT_COUNT = 12_000
 
 const claimed = new Set<string>()
+let watchesExit = false
 
 /**
  * Claims a name for this process among all processes of this user and machine; false when a living process has it.
  * The claim ends with `releaseClaim` or with the process.
  */
 export function claim(name: string): boolean {
-  const folder = claimFolder()
-  const path = join(folder, name)
-  const draft = `${path}.${process.pid}`
-  writeFileSync(draft, `${process.pid} ${processStart(process.pid)}`)
-  try {
-    for (let attempt = 0; attempt < 3; attempt++) {
-      try {
-        linkSync(draft, path)
-        if (claimed.size === 0) process.once('exit', releaseAll)
-        claimed.add(path)
-        return true
-      } catch {
-        if (!isStale(path)) return false
-        rmSync(path, { force: true })
-      }
-    }
-    return false
-  } finally {
-    unlinkSync(draft)
-  }
+  const path = join(claimFolder(), name)
+  if (!takeExclusiveFile(path)) return false
+  if (!watchesExit) process.once('exit', releaseAll)
+  watchesExit = true
+  claimed.add(path)
+  return true
 }
 
 /** Gives a claimed name back; nothing happens when this process does not hold it. */
@@ -85,15 +72,6 @@ function claimFolder(): string {
   const folder = join(tmpdir(), `semibot-claims-${process.getuid?.() ?? 0}`)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   return folder
-}
-
-function isStale(path: string): boolean {
-  try {
-    const [pid, start] = readFileSync(path, 'utf8').split(' ')
-    return !isSameProcess(Number(pid), start ?? '')
-  } catch {
-    return true
-  }
 }
 
 function releaseAll(): void {

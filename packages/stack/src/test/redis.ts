@@ -10,7 +10,7 @@ const DATABASES = 16
 
 /** For `t.test('...', { skip: missingRedis() }, ...)`: false unless the test run said that there is no redis-server. */
 export function missingRedis(): false | string {
-  return process.env['TEST_REDIS_URL'] === 'missing' ? MISSING_REDIS : false
+  return !process.env.TEST_REDIS_URL && process.env.TEST_SERVICES === 'postgres' ? MISSING_REDIS : false
 }
 
 /**
