@@ -1,0 +1,141 @@
+import fastifyRedis from '@fastify/redis'
+import type { DependencyReport } from '@semibot/service-kit'
+import fp from 'fastify-plugin'
+import { Redis, type RedisOptions } from 'ioredis'
+import { REDIS_POOL_SIZE, REDIS_TIMEOUT_MS } from '../constants/config.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** null: there is no REDIS_URL, everything is kept in this process. */
+    redisPool: RedisPool | null
+  }
+}
+
+/** Connections to Redis, handed out in turn. Redis is advice: every caller must do without it. */
+export interface RedisPool {
+  readonly size: number
+  /** false: nothing is connected, or a command failed a moment ago. Callers then do not even try. */
+  readonly usable: boolean
+  /** The next connected client; any one when none is connected, whose commands then fail at once. */
+  next(): Redis
+  /**
+   * Runs one command, or one script, on the next connection and times it.
+   *
+   * @throws what ioredis throws, at the latest after REDIS_TIMEOUT_MS.
+   */
+  run<T>(name: string, command: (redis: Redis) => Promise<T>): Promise<T>
+  report(): DependencyReport
+}
+
+/** After a failed command nothing is tried for so long, so that a hung Redis slows down few calls. */
+const COOLDOWN_MS = 1000
+
+/** Longest wait at start for the first connections; the app starts without them, too. */
+const START_WAIT_MS = 1000
+
+const OPTIONS = {
+  connectTimeout: 1000,
+  commandTimeout: REDIS_TIMEOUT_MS,
+  // A hung server leaves connections that look well; this replaces them.
+  socketTimeout: 2000,
+  maxRetriesPerRequest: 0,
+  enableOfflineQueue: false,
+  autoResendUnfulfilledCommands: false,
+  // Commands of one tick leave in one packet. It is this that makes Redis fast; more connections do not.
+  enableAutoPipelining: true,
+  retryStrategy: (attempt) => Math.min(attempt * 100, 2000)
+} satisfies RedisOptions
+
+/**
+ * `quit` of a connection that is not up rejects under these options. @fastify/redis calls it without
+ * a catch when the server refuses the password, which would end the process.
+ */
+class PoolConnection extends Redis {
+  override quit(): Promise<'OK'> {
+    return super.quit().catch(() => 'OK' as const)
+  }
+}
+
+function whenReady(client: Redis): Promise<void> {
+  return client.status === 'ready' ? Promise.resolve() : new Promise((resolve) => client.once('ready', resolve))
+}
+
+/** Decorates `app.redisPool`. */
+export const redisPlugin = fp(
+  async (app) => {
+    const url = app.env.REDIS_URL
+    if (url === undefined) {
+      app.decorate('redisPool', null)
+      return
+    }
+
+    const clients = Array.from({ length: REDIS_POOL_SIZE }, () => new PoolConnection(url, OPTIONS))
+    let lastError = ''
+    let wasUp = false
+    let turn = 0
+    let retryAt = 0
+    let closing = false
+
+    const connected = () => clients.filter((client) => client.status === 'ready').length
+    const detail = () => `${connected()} of ${clients.length} connections${lastError === '' ? '' : `, ${lastError}`}`
+    const onChange = () => {
+      const isUp = connected() > 0
+      if (isUp) lastError = ''
+      if (isUp === wasUp || closing) return
+      wasUp = isUp
+      if (isUp) app.log.info('Redis is connected')
+      else app.log.warn({ detail: detail() }, 'Redis is gone; this process goes on without it')
+    }
+
+    for (const [index, client] of clients.entries()) {
+      client.on('error', (error: Error) => {
+        lastError = error.message
+      })
+      client.on('ready', onChange).on('close', onChange)
+      // Called rather than registered: registering waits until the server answers, and it may be down.
+      fastifyRedis.fastifyRedis(app, { client, namespace: `pool${index}` }, () => undefined)
+    }
+
+    const pool: RedisPool = {
+      size: clients.length,
+      get usable() {
+        return wasUp && performance.now() >= retryAt
+      },
+      next() {
+        for (let tried = 0; tried < clients.length; tried++) {
+          turn = (turn + 1) % clients.length
+          if (clients[turn]?.status === 'ready') break
+        }
+        return clients[turn] as Redis
+      },
+      async run(name, command) {
+        const start = performance.now()
+        try {
+          return await command(pool.next())
+        } catch (error) {
+          retryAt = performance.now() + COOLDOWN_MS
+          throw error
+        } finally {
+          app.dependencyMetrics.redisCommand(name, (performance.now() - start) / 1000)
+        }
+      },
+      report() {
+        return { state: wasUp ? 'up' : 'down', detail: detail() }
+      }
+    }
+    app.decorate('redisPool', pool)
+
+    app.addHook('onClose', async () => {
+      closing = true
+      await Promise.all(clients.map((client) => client.quit()))
+      for (const client of clients) client.disconnect()
+    })
+
+    const { promise: waited, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, START_WAIT_MS)
+    await Promise.race([Promise.all(clients.map(whenReady)), waited])
+    clearTimeout(timer)
+    if (!wasUp) app.log.warn({ detail: detail() }, 'Redis cannot be reached; this process works without it')
+  },
+  { name: 'redis', dependencies: ['environment', 'metrics'] }
+)
