@@ -1,3 +1,4 @@
+export { describeKeys, type KeyDescription } from './describe-keys.ts'
 export { type EnvFile, type EnvFileProblem, parseEnvFile } from './env-file.ts'
 export { ConfigError, type ConfigProblem } from './errors.ts'
 export {
@@ -15,6 +16,8 @@ export {
 export type { KeyDefinition, KeyGroup, Origin, ValuesOf } from './key.ts'
 export { type EnvInspection, inspectEnv, type LoadedEnv, loadEnv } from './load-env.ts'
 export { maskPassword } from './mask.ts'
+export { databaseUrlFromPgVariables } from './pg-variables.ts'
 export type { KeyReading } from './read-values.ts'
 export type { ConfigChange, ReloadResult } from './reload.ts'
+export { renderEnvExample, renderKeyTable } from './render-docs.ts'
 export type { EnvSources } from './sources.ts'

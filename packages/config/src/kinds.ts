@@ -8,7 +8,7 @@ function numeric(pattern: RegExp, min: number, max: number, expected: string): z
   return z
     .string()
     .refine((text) => pattern.test(text) && Number(text) >= min && Number(text) <= max, { error: expected })
-    .transform((text) => Number(text))
+    .transform((text) => Number(text) + 0)
 }
 
 /** A whole number in a closed range. */
@@ -42,7 +42,7 @@ export function oneOf<const W extends readonly [string, ...string[]]>(words: W):
   return {
     schema: z.enum(words, { error: expected }) as unknown as ValueKind<W[number]>['schema'],
     expected,
-    type: words.join(' \\| ')
+    type: words.join(' | ')
   }
 }
 

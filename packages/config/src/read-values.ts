@@ -1,6 +1,6 @@
 import { cleanValue } from './env-file.ts'
 import type { ConfigProblem } from './errors.ts'
-import type { KeyDefinition, KeyGroup, KnownValues, Origin } from './key.ts'
+import type { KeyDefinition, KeyGroup, KnownValues, Origin, SecretKind } from './key.ts'
 import { showValue } from './mask.ts'
 import type { SourceSnapshot } from './sources.ts'
 
@@ -19,26 +19,40 @@ export interface KeyReading {
 type Reading = Pick<KeyReading, 'text' | 'origin' | 'where'>
 
 function find(name: string, definition: KeyDefinition<unknown>, snapshot: SourceSnapshot): Reading | undefined {
-  const isSet = (text: string | undefined) =>
-    text !== undefined && (text !== '' || definition.kind.emptyIsValue === true)
+  const { emptyIsValue = false, freeText = false } = definition.kind
+  const settled = (cleaned: string | undefined) => {
+    const text = freeText ? cleaned : cleaned?.trim()
+    return text === '' && !emptyIsValue ? undefined : text
+  }
   const raw = snapshot.environment[name]
-  const fromEnvironment = raw === undefined ? undefined : cleanValue(raw, definition.kind.freeText !== true)
-  if (isSet(fromEnvironment)) return { text: fromEnvironment, origin: 'environment', where: 'environment' }
+  const fromEnvironment = settled(raw === undefined ? undefined : cleanValue(raw, !freeText))
+  if (fromEnvironment !== undefined) return { text: fromEnvironment, origin: 'environment', where: 'environment' }
   // ENV_FILE in the file would name another file; only the environment can say where the file is.
-  const fromFile = name === 'ENV_FILE' ? undefined : snapshot.file?.values[name]?.trim()
-  if (!isSet(fromFile)) return undefined
+  const fromFile = name === 'ENV_FILE' ? undefined : settled(snapshot.file?.values[name])
+  if (fromFile === undefined) return undefined
   return { text: fromFile, origin: 'file', where: `${snapshot.filePath} line ${snapshot.file?.lines[name]}` }
 }
 
+function describeBadText(text: string, secret: SecretKind | undefined, item: unknown): string {
+  const whole = showValue(text, secret)
+  if (typeof item !== 'number') return whole
+  const bad =
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== '')[item] ?? ''
+  return `item ${item + 1}, ${showValue(bad, secret)}, of ${whole}`
+}
+
 /** Reads one text by a key's definition. */
-export function readText(name: string, definition: KeyDefinition<unknown>, reading: Reading): KeyReading {
+function readText(name: string, definition: KeyDefinition<unknown>, reading: Reading): KeyReading {
   if (reading.text === undefined) return { ...reading, value: undefined }
   const result = definition.kind.schema.safeParse(reading.text)
   if (result.success) return { ...reading, value: result.data }
   const { origin, where } = reading
-  const shownValue = showValue(reading.text, definition.secret)
-  const expected = definition.kind.expected
-  return { ...reading, value: undefined, problem: { key: name, shownValue, origin, where, expected } }
+  const shownValue = describeBadText(reading.text, definition.secret, result.error.issues[0]?.path[0])
+  const problem = { key: name, shownValue, origin, where, expected: definition.kind.expected }
+  return { ...reading, value: undefined, problem }
 }
 
 /** Reads every key of the groups. Defaults that follow other keys come last, in the order of the groups. */

@@ -17,16 +17,30 @@ function distance(left: string, right: string): number {
   return previous[right.length]!
 }
 
-/** The known key that was most probably meant, if one is near enough (a third of the letters, at most `limit`). */
+function hasWordsInOrder(candidate: string, words: readonly string[]): boolean {
+  let found = 0
+  for (const word of candidate.split('_')) if (word === words[found]) found += 1
+  return found === words.length
+}
+
+/**
+ * The known key that was most probably meant: one that differs by at most a third of the letters (and at most `limit`),
+ * else the shortest one that has all the words of the name in their order (RUNTIME_URL: RUNTIME_SERVICE_URL).
+ */
 export function nearestKey(name: string, known: readonly string[], limit = 8): string | undefined {
+  const wanted = name.toUpperCase()
   let best: string | undefined
   let bestDistance = Math.min(limit, Math.floor(name.length / 3)) + 1
   for (const candidate of known) {
-    const found = distance(name.toUpperCase(), candidate)
+    const found = distance(wanted, candidate)
     if (found < bestDistance) {
       best = candidate
       bestDistance = found
     }
   }
-  return best
+  if (best !== undefined) return best
+  const words = wanted.split('_')
+  if (words.length < 2) return undefined
+  const holders = known.filter((candidate) => hasWordsInOrder(candidate, words))
+  return holders.sort((left, right) => left.length - right.length)[0]
 }

@@ -4,7 +4,7 @@ import { ALL_GROUPS } from './groups.ts'
 import type { SourceSnapshot } from './sources.ts'
 import { nearestKey } from './suggest.ts'
 
-const OWN_PREFIX = /^(CHAT|RUNTIME|LLM)_/
+const OWN_PREFIX = /^(CHAT|RUNTIME|LLM)_/i
 
 /** Shell variables of the state folder's dev.env: addresses for curl, never read by a service. */
 const SHELL_VARIABLES = new Set(['RUNTIME_URL'])
@@ -43,7 +43,7 @@ export function fileFindings(snapshot: SourceSnapshot): { problems: ConfigProble
     if (kind === 'quote' && key !== undefined && KEY_NAMES.includes(key)) {
       problems.push({
         key,
-        shownValue: 'value',
+        shownValue: 'an open quote',
         origin: 'file',
         where,
         expected: 'a value whose quotes are closed, with nothing but a comment behind them'

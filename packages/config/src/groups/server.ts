@@ -1,15 +1,7 @@
 import { defineGroup, key, optionalKey } from '../key.ts'
 import { integer, list, oneOf, port, secretText, text } from '../kinds.ts'
-
-const HOST = text({ expected: 'a host name or an IP address', pattern: /^[\w.:%-]+$/, maxLength: 253 })
-const PROXY = text({
-  expected: 'an IP address, a CIDR range, or loopback, linklocal, uniquelocal',
-  pattern: /^(loopback|linklocal|uniquelocal|[\da-f.:]*[.:][\da-f.:]*(\/\d{1,3})?)$/i
-})
-const ORIGIN = text({
-  expected: 'an origin such as https://app.example.com, without path',
-  pattern: /^https?:\/\/[^/\s,*@?#]+$/
-})
+import { host, proxy } from '../network-kinds.ts'
+import { httpOrigin } from '../url-kinds.ts'
 
 /** Process, ports, logs and HTTP edge; read by every service. */
 export const serverGroup = defineGroup({
@@ -37,13 +29,13 @@ export const serverGroup = defineGroup({
       doc: 'File of KEY=value lines; the process environment wins over it. Only read from the process environment.'
     }),
     API_HOST: key({
-      kind: HOST,
+      kind: host(),
       default: '127.0.0.1',
       doc: 'Address on which the api listens; 0.0.0.0 in a container.'
     }),
     API_PORT: key({ kind: port(), default: '3001', doc: 'Port of the api.' }),
     RUNTIME_HOST: key({
-      kind: HOST,
+      kind: host(),
       default: '127.0.0.1',
       doc: 'Address on which the runtime listens; 0.0.0.0 in a container.'
     }),
@@ -66,12 +58,12 @@ export const serverGroup = defineGroup({
       doc: 'Bearer token that /metrics asks for. Unset: /metrics is open.'
     }),
     CORS_ORIGINS: key({
-      kind: list(ORIGIN, { items: 'origins' }),
+      kind: list(httpOrigin(), { items: 'origins' }),
       default: '',
       doc: 'Browser origins that may call the api. Empty: none.'
     }),
     TRUST_PROXY: key({
-      kind: list(PROXY, { items: 'proxies' }),
+      kind: list(proxy(), { items: 'proxies' }),
       default: '',
       doc: 'Proxies whose X-Forwarded-* headers are believed. Empty: none.'
     })
