@@ -6,6 +6,7 @@ import { llmGroup } from './groups/llm.ts'
 import { redisGroup } from './groups/redis.ts'
 import { runtimeGroup } from './groups/runtime.ts'
 import { serverGroup } from './groups/server.ts'
+import { simulatorGroup } from './groups/simulator.ts'
 import { startGroup } from './groups/start.ts'
 import type { ValuesOf } from './key.ts'
 
@@ -27,7 +28,7 @@ export const RUNTIME_GROUPS = [serverGroup, runtimeGroup, llmGroup, databaseGrou
 export type RuntimeEnv = ValuesOf<typeof RUNTIME_GROUPS>
 
 /** What `apps/llm-simulator` reads. */
-export const SIMULATOR_GROUPS = [serverGroup] as const
+export const SIMULATOR_GROUPS = [serverGroup, simulatorGroup] as const
 export type SimulatorEnv = ValuesOf<typeof SIMULATOR_GROUPS>
 
 /** What the database commands of `semibot` read. */
@@ -44,6 +45,7 @@ export const ALL_GROUPS = [
   llmGroup,
   databaseGroup,
   redisGroup,
-  authGroup
+  authGroup,
+  simulatorGroup
 ] as const
 export type AllEnv = ValuesOf<typeof ALL_GROUPS>
