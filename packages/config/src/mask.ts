@@ -1,7 +1,7 @@
 import type { SecretKind } from './key.ts'
 
 const SHOWN_LENGTH = 120
-const PASSWORD = /:\/\/([^:@/?#\s]*):\S*@/
+const PASSWORD = /:\/\/([^:@/?#\s]*):.*@/s
 const SECRET_PARAMETER = /([?&][^=&#]*(?:pass|secret|token|key)[^=&#]*=)[^&#]*/gi
 
 /** Hides the password of a URL and leaves the rest readable; also works on text that is no valid URL. */
@@ -19,5 +19,8 @@ export function maskValue(value: string, secret: SecretKind | undefined): string
 export function showValue(value: string, secret: SecretKind | undefined): string {
   const masked = maskValue(value, secret)
   if (secret === 'whole') return masked === '' ? '""' : masked
+  // Where no URL can be recognized, nobody can say which part of it is the password.
+  if (secret === 'password' && !URL.canParse(value))
+    return `"${/^[a-z]+:\/\//.exec(value)?.[0] ?? ''}***" (${[...value].length} characters)`
   return JSON.stringify(masked.length > SHOWN_LENGTH ? `${masked.slice(0, SHOWN_LENGTH)}...` : masked)
 }

@@ -24,13 +24,13 @@ function hasWordsInOrder(candidate: string, words: readonly string[]): boolean {
 }
 
 /**
- * The known key that was most probably meant: one that differs by at most a third of the letters (and at most `limit`),
- * else the shortest one that has all the words of the name in their order (RUNTIME_URL: RUNTIME_SERVICE_URL).
+ * The known key that was most probably meant: one that differs by at most a quarter of the letters (and at most `limit`);
+ * without a limit, else the shortest one that has all the words of the name in their order (RUNTIME_URL: RUNTIME_SERVICE_URL).
  */
-export function nearestKey(name: string, known: readonly string[], limit = 8): string | undefined {
+export function nearestKey(name: string, known: readonly string[], limit?: number): string | undefined {
   const wanted = name.toUpperCase()
   let best: string | undefined
-  let bestDistance = Math.min(limit, Math.floor(name.length / 3)) + 1
+  let bestDistance = Math.min(limit ?? Infinity, Math.floor(name.length / 4)) + 1
   for (const candidate of known) {
     const found = distance(wanted, candidate)
     if (found < bestDistance) {
@@ -38,7 +38,7 @@ export function nearestKey(name: string, known: readonly string[], limit = 8): s
       bestDistance = found
     }
   }
-  if (best !== undefined) return best
+  if (best !== undefined || limit !== undefined) return best
   const words = wanted.split('_')
   if (words.length < 2) return undefined
   const holders = known.filter((candidate) => hasWordsInOrder(candidate, words))

@@ -57,7 +57,11 @@ export const llmGroup = defineGroup({
     if (Array.isArray(models) && typeof model === 'string' && !models.includes(model)) {
       failures.push({ key: 'LLM_MODEL', expected: `one of LLM_MODELS (${models.join(', ')})` })
     }
-    if (values.LLM_API_KEY === undefined && values.LLM_BASE_URL === BASE_URLS[String(provider)]) {
+    if (
+      values.LLM_API_KEY === undefined &&
+      values.LLM_BASE_URL &&
+      values.LLM_BASE_URL === BASE_URLS[String(provider)]
+    ) {
       failures.push({ key: 'LLM_API_KEY', expected: `a key, since LLM_PROVIDER is ${provider}` })
     }
     return failures
