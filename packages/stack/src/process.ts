@@ -154,6 +154,8 @@ function handle(
     kill: (signal) => void child.kill(signal),
     stop: async () => {
       if (!exit) child.kill(options.stopSignal ?? 'SIGTERM')
+      // A process that was paused by SIGSTOP would never see it.
+      if (!exit) child.kill('SIGCONT')
       const timer = setTimeout(() => killGroup(pid), options.stopTimeoutMs ?? 10_000)
       try {
         return await exited

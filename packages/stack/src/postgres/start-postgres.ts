@@ -22,8 +22,10 @@ export interface PostgresOptions {
   adminPassword?: string
   /** Highest number of connections. Default 200. */
   maxConnections?: number
-  /** Each line that the server writes, and what is done before it starts. */
+  /** Each line that the server writes. */
   log?: (line: string) => void
+  /** What is done before it starts, and where things lie if not where expected, in words. */
+  note?: (text: string) => void
   /** Folder for what root's server must reach. Default /var/lib/semibot-dev. */
   systemFolder?: string
   signal?: AbortSignal | undefined
@@ -49,14 +51,14 @@ export interface RunningPostgres {
  * Throws ProcessStartError, or an error that says what stands in the way.
  */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
-  const { password = randomPassword(), adminPassword = randomPassword(), log, signal } = options
+  const { password = randomPassword(), adminPassword = randomPassword(), log, note, signal } = options
   const port = options.port ?? (await freePort())
   const place = await placePostgres(options)
-  for (const note of place.notes) log?.(note)
+  for (const text of place.notes) note?.(text)
   if (!existsSync(join(place.dataDir, 'PG_VERSION'))) await initialise(place, adminPassword, options.fast ?? false)
   await checkMajorVersion(place)
   const leftover = await endLeftoverServer(place.dataDir)
-  if (leftover) log?.(leftover)
+  if (leftover) note?.(leftover)
   const running = await startProcess({
     name: 'postgres',
     command: place.binaries.postgres,

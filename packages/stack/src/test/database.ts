@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import pg from 'pg'
-import { ENTRIES, REPOSITORY_ROOT, SOURCE_FLAGS } from '../paths.ts'
+import { REPOSITORY_ROOT } from '../paths.ts'
+import { runCli } from '../stack/run-cli.ts'
 import { requiredVariable, type TestScope } from './scope.ts'
 
 /** The migrated database that every test database is copied from. */
@@ -44,7 +43,7 @@ export async function ensureTemplateDatabase(serverUrl: string): Promise<void> {
     const draft = `${TEMPLATE_DATABASE}_${randomBytes(5).toString('hex')}`
     await client.query(`create database ${draft}`)
     try {
-      await migrate(withDatabase(serverUrl, draft))
+      await runCli(['db', 'migrate'], { ...process.env, DATABASE_URL: withDatabase(serverUrl, draft) })
       await client.query(`comment on database ${draft} is '${wanted}'`)
       await client.query(`alter database ${draft} rename to ${TEMPLATE_DATABASE}`)
     } catch (error) {
@@ -95,15 +94,4 @@ function migrationsHash(): string {
     hash.update(`${file}\0`).update(readFileSync(join(folder, file)))
   }
   return `sha256:${hash.digest('hex')}`
-}
-
-async function migrate(url: string): Promise<void> {
-  const command = [...SOURCE_FLAGS, ENTRIES.cli, 'db', 'migrate']
-  const env = { ...process.env, DATABASE_URL: url }
-  try {
-    await promisify(execFile)(process.execPath, command, { cwd: REPOSITORY_ROOT, env, timeout: 60_000 })
-  } catch (error) {
-    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
-    throw new Error(`"semibot db migrate" failed on the test template:\n${stdout}${stderr}`, { cause: error })
-  }
 }

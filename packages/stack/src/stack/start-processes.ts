@@ -1,0 +1,98 @@
+import { ENTRIES, REPOSITORY_ROOT, SOURCE_FLAGS } from '../paths.ts'
+import { startPostgres } from '../postgres/start-postgres.ts'
+import { type RunningProcess, startProcess } from '../process.ts'
+import { startRedis } from '../redis.ts'
+import type { PlannedService, StackPlan } from './plan-stack.ts'
+import type { StackSecrets } from './secrets.ts'
+import type { Supervisor } from './supervisor.ts'
+import type { StackOptions } from './types.ts'
+
+/** Starts PostgreSQL, unless DATABASE_URL names a server. */
+export async function startDatabase(
+  plan: StackPlan,
+  secrets: StackSecrets,
+  options: StackOptions,
+  home: string,
+  supervisor: Supervisor
+): Promise<void> {
+  const { report = () => {} } = options
+  if (!plan.postgres) return report('PostgreSQL: the server of DATABASE_URL')
+  const { port } = plan.postgres
+  let dataDir = ''
+  const launch = async (signal: AbortSignal): Promise<RunningProcess> => {
+    const postgres = await startPostgres({
+      dataDir: `${home}/postgres`,
+      port,
+      fast: options.fast ?? false,
+      password: secrets.postgresPassword,
+      adminPassword: secrets.postgresAdminPassword,
+      log: (line) => options.log?.('postgres', line),
+      note: report,
+      signal
+    })
+    dataDir = postgres.dataDir
+    return postgres.process
+  }
+  await supervisor.start({ name: 'postgres', port, rank: 0, launch })
+  report(`PostgreSQL: 127.0.0.1:${port}, data in ${dataDir}`)
+}
+
+/** Starts Redis, the simulator, the runtimes and the apis, each as far as the plan holds it. */
+export async function startServices(
+  plan: StackPlan,
+  secrets: StackSecrets,
+  options: StackOptions,
+  supervisor: Supervisor
+): Promise<void> {
+  const { report = () => {} } = options
+  const start = async (kind: keyof typeof PORT_KEYS, service: PlannedService, rank: number): Promise<void> => {
+    const launch = (signal: AbortSignal) => startService(kind, service, plan, options, signal)
+    await supervisor.start({ ...service, rank, launch })
+  }
+  if (plan.redis) {
+    const { port, program } = plan.redis
+    const launch = async (signal: AbortSignal): Promise<RunningProcess> => {
+      const log = (line: string): void => options.log?.('redis', line)
+      const redis = await startRedis({ program, port, password: secrets.redisPassword, log, signal })
+      if (!redis) throw new Error(`${program} is gone`)
+      return redis.process
+    }
+    await supervisor.start({ name: 'redis', port, rank: 0, launch })
+    report(`Redis: 127.0.0.1:${port}`)
+  } else
+    report(
+      plan.redisUrl === undefined ? 'Redis: none on PATH, the in-process store runs' : 'Redis: the server of REDIS_URL'
+    )
+  if (plan.simulator) {
+    await start('simulator', plan.simulator, 1)
+    report(`model: the simulator on ${plan.simulator.url}`)
+  } else report(`model: ${plan.values.LLM_MODEL} at ${plan.values.LLM_BASE_URL}`)
+  await Promise.all(plan.runtimes.map((service) => start('runtime', service, 2)))
+  report(`runtime: ${plan.runtimes.map((service) => service.url).join(', ')}`)
+  await Promise.all(plan.apis.map((service) => start('api', service, 3)))
+  report(`api: ${plan.apis.map((service) => service.url).join(', ')}`)
+}
+
+const PORT_KEYS = { api: 'API_PORT', runtime: 'RUNTIME_PORT', simulator: 'SIMULATOR_PORT' } as const
+
+async function startService(
+  kind: keyof typeof PORT_KEYS,
+  service: PlannedService,
+  plan: StackPlan,
+  options: StackOptions,
+  signal: AbortSignal
+): Promise<RunningProcess> {
+  return await startProcess({
+    name: service.name,
+    command: process.execPath,
+    args: [...SOURCE_FLAGS, ENTRIES[kind]],
+    cwd: REPOSITORY_ROOT,
+    env: { ...plan.env, [PORT_KEYS[kind]]: String(service.port) },
+    ready: { url: `${service.url}${kind === 'simulator' ? '/health' : '/ready'}` },
+    readyTimeoutMs: 60_000,
+    // The service ends its streams within its grace by itself; after that it hangs.
+    stopTimeoutMs: plan.values.SHUTDOWN_GRACE_MS + 10_000,
+    log: (line) => options.log?.(service.name, line),
+    signal
+  })
+}
