@@ -1,0 +1,84 @@
+/** Waits of one runtime call; each is bounded by its own limit. */
+export interface RuntimeTimeouts {
+  /** From the request to `execution.started`. */
+  acceptMs: number
+  /** Between two bytes of the stream; the runtime sends a heartbeat each second. */
+  stallMs: number
+}
+
+export type RuntimeTimer = 'accept' | 'stall' | 'deadline'
+
+export interface RuntimeWatch {
+  /** Any byte arrived. */
+  activity(): void
+  /** The runtime has accepted the execution. */
+  accepted(): void
+  /** The reader, not the runtime, is slow: nothing is expected until `resumed`. */
+  stop(): void
+}
+
+/**
+ * Watches one call. A timer that fires late because this process was busy says nothing about the runtime:
+ * when more time went by than was asked for, it is given one more round, so that what waits in the socket
+ * can be read first.
+ */
+export function watchRuntimeCall(
+  timeouts: RuntimeTimeouts,
+  remainingMs: number,
+  onExpired: (timer: RuntimeTimer) => void,
+  clock: () => number = () => performance.now()
+): RuntimeWatch {
+  let stopped = false
+  let waitingSince = clock()
+  let stage: 'accept' | 'stall' = 'accept'
+  let secondLook = false
+
+  const expire = (timer: RuntimeTimer) => {
+    if (stopped) return
+    stop()
+    onExpired(timer)
+  }
+
+  const limit = () => (stage === 'accept' ? timeouts.acceptMs : timeouts.stallMs)
+
+  const look = () => {
+    if (stopped) return
+    const quietMs = clock() - waitingSince
+    const leftMs = limit() - quietMs
+    if (leftMs > 0) {
+      secondLook = false
+      timer = setTimeout(look, leftMs)
+    } else if (-leftMs > LATE_MS && !secondLook) {
+      secondLook = true
+      timer = setTimeout(look, SECOND_LOOK_MS)
+    } else {
+      expire(stage)
+    }
+  }
+
+  let timer = setTimeout(look, limit())
+  const deadline = setTimeout(() => expire('deadline'), remainingMs)
+
+  function stop(): void {
+    stopped = true
+    clearTimeout(timer)
+    clearTimeout(deadline)
+  }
+
+  return {
+    activity() {
+      if (stage === 'stall') waitingSince = clock()
+    },
+    accepted() {
+      stage = 'stall'
+      waitingSince = clock()
+      clearTimeout(timer)
+      timer = setTimeout(look, limit())
+    },
+    stop
+  }
+}
+
+/** A timer this late means that this process was busy, not that the runtime was silent. */
+const LATE_MS = 50
+const SECOND_LOOK_MS = 20

@@ -1,0 +1,142 @@
+import { createHash } from 'node:crypto'
+import type { Agent, ChatRequest } from '@semibot/chat-protocol'
+import type { AcceptResult } from '@semibot/db'
+import { RequestError } from '@semibot/service-kit'
+import { v7 as uuid } from 'uuid'
+import type { ChatExecution } from '../adapters/chat-executor.ts'
+import type { Caller } from '../auth/caller.ts'
+import type { ChatServices } from './chat-services.ts'
+
+/** A chat call as every face hands it over. */
+export type ChatCall = Pick<ChatRequest, 'sessionId' | 'message' | 'agentId' | 'model' | 'clientMessageId'> & {
+  idempotencyKey: string | undefined
+  requestId: string
+  traceparent: string
+}
+
+export interface AcceptServices extends Pick<ChatServices, 'turns' | 'instanceId'> {
+  /** Agent of the organisation by id or slug; undefined when there is none. */
+  findAgent: (orgId: string, reference: string) => Promise<Agent | undefined>
+  defaultModel: string
+  allowedModels: ReadonlySet<string>
+  historyMessages: number
+}
+
+export type AcceptedChat =
+  | { kind: 'accepted'; execution: ChatExecution }
+  /** The same call was made before; this is its execution. */
+  | { kind: 'replay'; executionId: string; sessionId: string; running: boolean }
+
+const DEFAULT_AGENT = 'default'
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/
+
+/**
+ * Accepts a chat: idempotency, session, user message and execution are stored in one transaction, and the
+ * session is taken until the execution has ended. After this nothing of the call can be lost.
+ *
+ * @throws RequestError for everything that the caller can put right, and when the session is busy
+ */
+export async function acceptChat(services: AcceptServices, caller: Caller, call: ChatCall): Promise<AcceptedChat> {
+  const model = checkModel(services, call.model)
+  const chosen = await chooseAgent(services, caller.orgId, call)
+  const createdAt = Date.now()
+  const executionId = uuid({ msecs: createdAt })
+  const assistantMessageId = uuid({ msecs: createdAt })
+  const sessionId = call.sessionId ?? uuid({ msecs: createdAt })
+
+  const result = await services.turns.accept({
+    executionId,
+    orgId: caller.orgId,
+    userId: caller.userId,
+    userScope: caller.userId,
+    sessionId,
+    newSession: call.sessionId === undefined,
+    agentId: chosen?.id ?? null,
+    userMessageId: uuid({ msecs: createdAt }),
+    assistantMessageId,
+    content: call.message,
+    createdAt,
+    owner: services.instanceId,
+    historyLimit: services.historyMessages,
+    ...(call.clientMessageId === undefined ? {} : { clientMessageId: call.clientMessageId }),
+    ...idempotencyOf(call)
+  })
+  if (result.kind === 'replay') {
+    const { status } = result
+    const running = status === 'running' || status === 'waiting_approval'
+    return { kind: 'replay', executionId: result.executionId, sessionId: result.sessionId, running }
+  }
+  const accepted = checkAccepted(result)
+
+  const agent = chosen ?? (await services.findAgent(caller.orgId, accepted.agentId))
+  if (agent === undefined) throw new Error(`agent ${accepted.agentId} of session ${sessionId} is gone`)
+  return {
+    kind: 'accepted',
+    execution: {
+      executionId,
+      orgId: caller.orgId,
+      sessionId,
+      userId: caller.userId,
+      messageId: assistantMessageId,
+      message: call.message,
+      history: accepted.history,
+      agent: {
+        id: agent.id,
+        slug: agent.slug,
+        systemPrompt: agent.systemPrompt,
+        model: model ?? agent.model ?? services.defaultModel,
+        tools: agent.tools,
+        ...(agent.temperature === null ? {} : { temperature: agent.temperature }),
+        ...(agent.maxTokens === null ? {} : { maxTokens: agent.maxTokens })
+      },
+      requestId: call.requestId,
+      traceparent: call.traceparent
+    }
+  }
+}
+
+function checkAccepted(result: Exclude<AcceptResult, { kind: 'replay' }>) {
+  switch (result.kind) {
+    case 'accepted':
+      return result
+    case 'idempotency_mismatch':
+      throw new RequestError(
+        'IDEMPOTENCY_MISMATCH',
+        'this Idempotency-Key was used with another request; use a new key for a new request'
+      )
+    case 'session_busy':
+      throw new RequestError(
+        'SESSION_BUSY',
+        `execution ${result.executionId} of this session is still running; wait for it or cancel it`,
+        { retryAfterSeconds: 1, headers: { 'x-should-retry': 'false', 'x-execution-id': result.executionId } }
+      )
+    case 'session_not_found':
+      throw new RequestError('NOT_FOUND', 'there is no such session; leave sessionId out to begin a new one')
+  }
+}
+
+function checkModel(services: AcceptServices, model: string | undefined): string | undefined {
+  if (model === undefined || services.allowedModels.has(model)) return model
+  const message = `must be one of: ${[...services.allowedModels].join(', ')}`
+  throw new RequestError('VALIDATION_FAILED', `model ${message}`, { details: [{ path: 'model', message }] })
+}
+
+/** The agent that is named, or the default one for a new session; undefined leaves it to the session. */
+async function chooseAgent(services: AcceptServices, orgId: string, call: ChatCall): Promise<Agent | undefined> {
+  if (call.agentId === undefined && call.sessionId !== undefined) return undefined
+  const agent = await services.findAgent(orgId, call.agentId ?? DEFAULT_AGENT)
+  if (agent !== undefined) return agent
+  const message = 'there is no agent with this id or slug; GET /api/v1/agents lists them'
+  throw new RequestError('NOT_FOUND', message, { details: [{ path: 'agentId', message }] })
+}
+
+/** The key, and what the request was about: the same key with another content is a mistake of the caller. */
+function idempotencyOf(call: ChatCall): { idempotency?: { key: string; requestHash: string } } {
+  const { idempotencyKey: key } = call
+  if (key === undefined) return {}
+  if (!IDEMPOTENCY_KEY.test(key)) {
+    throw new RequestError('VALIDATION_FAILED', 'Idempotency-Key must be 1 to 255 printable ASCII characters')
+  }
+  const content = [call.sessionId ?? null, call.message, call.agentId ?? null, call.model ?? null]
+  return { idempotency: { key, requestHash: createHash('sha256').update(JSON.stringify(content)).digest('hex') } }
+}

@@ -1,0 +1,95 @@
+import { type CancelReason, type ChatEvent, HEADERS, isTerminal, SSE_HEADERS } from '@semibot/chat-protocol'
+import type { ExecutionRecord } from '@semibot/db'
+import { type Drain, RequestError } from '@semibot/service-kit'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Face } from '../faces/face.ts'
+import type { EventLog, ExecutionEvents } from './event-log.ts'
+import { type FinishedExecution, resultOf, waitForEnd } from './json-reply.ts'
+import { storedEvents } from './stored-events.ts'
+import { modeHeaders, streamReply } from './stream-reply.ts'
+import type { RunningExecutions } from './running-executions.ts'
+
+export interface AnswerServices {
+  events: EventLog
+  running: RunningExecutions
+  drain: Drain
+  /** The stored execution with its answer; undefined when the caller may not see it or there is none. */
+  findExecution: (
+    scope: { orgId: string; userId: string | null },
+    executionId: string
+  ) => Promise<ExecutionRecord | undefined>
+  /** Asks the other api processes to cancel an execution that one of them runs. */
+  cancelElsewhere: (executionId: string) => Promise<void>
+}
+
+export interface AnswerOptions {
+  face: Face
+  stream: boolean
+  onDisconnect: 'detach' | 'cancel'
+  /** Number of the last event that the client has. */
+  after?: number
+}
+
+/** Answers with the events of an execution of this process, as a stream or as one JSON body. */
+export async function answerExecution(
+  services: AnswerServices,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  events: ExecutionEvents,
+  options: AnswerOptions
+) {
+  const { executionId, sessionId } = events
+  reply.headers({ [HEADERS.executionId]: executionId, [HEADERS.sessionId]: sessionId })
+  const cancel = (reason: CancelReason) => services.running.get(executionId)?.cancel(reason)
+  const onDisconnect = options.onDisconnect === 'cancel' ? () => cancel('disconnect') : undefined
+  if (options.stream) {
+    return streamReply(reply, events, {
+      face: options.face,
+      context: { sessionId, executionId, requestId: request.id },
+      after: options.after ?? 0,
+      drain: services.drain,
+      finish: () => cancel('shutdown'),
+      ...(onDisconnect === undefined ? {} : { onDisconnect })
+    })
+  }
+
+  if (onDisconnect !== undefined) {
+    reply.raw.once('close', () => {
+      if (!reply.raw.writableFinished) onDisconnect()
+    })
+  }
+  const end = await waitForEnd(events)
+  reply.headers(modeHeaders(events))
+  return { success: true as const, data: resultOf(end) }
+}
+
+/** Answers with an execution that has ended and is in no event log any more. */
+export async function answerStored(
+  services: AnswerServices,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  executionId: string,
+  options: AnswerOptions
+) {
+  const { caller } = request
+  const record = await services.findExecution({ orgId: caller.orgId, userId: caller.userId }, executionId)
+  if (record === undefined) throw new RequestError('NOT_FOUND', 'there is no such execution')
+  if (record.status === 'running' || record.status === 'waiting_approval') {
+    throw new RequestError(
+      'EVENTS_EXPIRED',
+      'this execution runs on another server; ask GET /api/v1/chat/executions/:id until it has ended'
+    )
+  }
+  reply.headers({ [HEADERS.executionId]: executionId, [HEADERS.sessionId]: record.sessionId })
+  const events = storedEvents(record)
+  if (!options.stream) return { success: true as const, data: resultOf(endOf(record, events)) }
+
+  const encode = options.face.encoder({ sessionId: record.sessionId, executionId, requestId: request.id })
+  return reply.headers(SSE_HEADERS).send(options.face.opening + events.map(encode).join(''))
+}
+
+function endOf(record: ExecutionRecord, events: ChatEvent[]): FinishedExecution {
+  const terminal = events.find(isTerminal) as FinishedExecution['terminal']
+  const { id: executionId, sessionId, messageId } = record
+  return { executionId, sessionId, messageId, content: record.content ?? '', terminal }
+}

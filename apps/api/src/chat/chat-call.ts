@@ -1,0 +1,126 @@
+import { HEADERS } from '@semibot/chat-protocol'
+import { DatabaseUnavailableError } from '@semibot/db'
+import { RequestError } from '@semibot/service-kit'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Caller } from '../auth/caller.ts'
+import type { Face } from '../faces/face.ts'
+import type { Admission } from '../limits/admission.ts'
+import type { OrgConcurrency } from '../limits/org-concurrency.ts'
+import { type AcceptedChat, type AcceptServices, acceptChat, type ChatCall } from './accept-chat.ts'
+import { type AnswerServices, answerExecution, answerStored } from './answer-call.ts'
+import type { ChatServices } from './chat-services.ts'
+import { chooseMode } from './choose-mode.ts'
+import { startExecution } from './run-execution.ts'
+import { traceparentOf } from './trace-context.ts'
+
+export interface ChatCallServices extends ChatServices, AcceptServices, AnswerServices {
+  admission: Admission
+  orgConcurrency: OrgConcurrency
+}
+
+/** What a face makes of its request. */
+export interface ChatCallOptions {
+  face: Face
+  /** Events as they come, or one JSON answer at the end. */
+  stream: boolean
+  onDisconnect: 'detach' | 'cancel'
+  body: Pick<ChatCall, 'sessionId' | 'message' | 'agentId' | 'model' | 'clientMessageId'>
+}
+
+/** A wait in the queue is short: it need not end early when the caller leaves. */
+const NEVER = new AbortController().signal
+
+/**
+ * One chat call, for every face: room, acceptance, mode, execution, answer. The room is given back when the
+ * execution has ended, not when the client leaves.
+ */
+export async function handleChatCall(
+  services: ChatCallServices,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  options: ChatCallOptions
+) {
+  const { caller } = request
+  const leave = await enter(services, caller)
+  let accepted: AcceptedChat
+  try {
+    accepted = await accept(services, request, options.body)
+  } catch (error) {
+    leave()
+    throw error
+  }
+  if (accepted.kind === 'replay') {
+    leave()
+    return answerReplay(services, request, reply, accepted, options)
+  }
+
+  const { execution } = accepted
+  const choice = chooseMode(services.cutover(), services.fallback(), {
+    orgId: caller.orgId,
+    orgSlug: caller.orgSlug,
+    sessionId: execution.sessionId
+  })
+  const running = startExecution(services, execution, choice.mode, {
+    canRetract: options.face.canRetract,
+    wholeAnswer: !options.stream
+  })
+  void running.done.then(leave)
+  return answerExecution(services, request, reply, running.events, options)
+}
+
+/** Takes a place in the process and one in the organisation's share. */
+async function enter(services: ChatCallServices, caller: Caller): Promise<() => void> {
+  const leaveOrg = services.orgConcurrency.acquire(caller.orgId)
+  if (leaveOrg === null) {
+    throw new RequestError('RATE_LIMITED', 'too many chats of this organisation are running; wait for one to end', {
+      retryAfterSeconds: 1
+    })
+  }
+  try {
+    const leaveProcess = await services.admission.acquire(NEVER)
+    return () => {
+      leaveProcess()
+      leaveOrg()
+    }
+  } catch (error) {
+    leaveOrg()
+    services.metrics.requestFinished('rejected')
+    throw error
+  }
+}
+
+async function accept(services: ChatCallServices, request: FastifyRequest, body: ChatCallOptions['body']) {
+  const idempotencyKey = request.headers[HEADERS.idempotencyKey]
+  try {
+    return await acceptChat(services, request.caller, {
+      ...body,
+      idempotencyKey: typeof idempotencyKey === 'string' ? idempotencyKey : undefined,
+      requestId: request.id,
+      traceparent: traceparentOf(request.headers[HEADERS.traceparent])
+    })
+  } catch (error) {
+    if (!(error instanceof DatabaseUnavailableError)) throw error
+    services.metrics.requestFinished('error')
+    throw new RequestError('OVERLOADED', 'the chat could not be stored, nothing of it was kept; try again', {
+      retryAfterSeconds: 2,
+      cause: error
+    })
+  }
+}
+
+/** The call was made before: its execution answers again. */
+function answerReplay(
+  services: ChatCallServices,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  replay: Extract<AcceptedChat, { kind: 'replay' }>,
+  options: ChatCallOptions
+) {
+  reply.header(HEADERS.idempotencyReplayed, 'true')
+  const events = services.events.get(replay.executionId)
+  if (events !== undefined) return answerExecution(services, request, reply, events, options)
+  if (!replay.running) return answerStored(services, request, reply, replay.executionId, options)
+  throw new RequestError('SESSION_BUSY', `execution ${replay.executionId} of this call is still running`, {
+    retryAfterSeconds: 1
+  })
+}

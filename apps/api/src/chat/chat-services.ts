@@ -1,0 +1,25 @@
+import type { ChatMode } from '@semibot/chat-protocol'
+import type { TurnWriter } from '@semibot/db'
+import type { ChatMetrics } from '@semibot/metrics'
+import type { FastifyBaseLogger } from 'fastify'
+import type { ChatExecutor } from '../adapters/chat-executor.ts'
+import type { CutoverRules, FallbackView } from './choose-mode.ts'
+import type { EventLog } from './event-log.ts'
+import type { RunningExecutions } from './running-executions.ts'
+
+/** Everything that executing a chat needs. Built once, in plugins/executors.ts. */
+export interface ChatServices {
+  /** Id of this process among all api processes; owner of the executions that it runs. */
+  instanceId: string
+  executors: Record<ChatMode, ChatExecutor>
+  events: EventLog
+  running: RunningExecutions
+  turns: TurnWriter
+  metrics: ChatMetrics
+  log: FastifyBaseLogger
+  /** Read for each chat, so that a reload takes effect at once. */
+  cutover: () => CutoverRules
+  fallback: () => FallbackView
+  executionTimeoutMs: number
+  continuation: 'none' | 'prefix'
+}

@@ -1,0 +1,65 @@
+import { type ChatEventOf, type ChatResult, type ErrorCode, isTerminal, statusOf } from '@semibot/chat-protocol'
+import { RequestError } from '@semibot/service-kit'
+import type { ExecutionEvents } from './event-log.ts'
+
+/** An execution that has ended, with its whole answer. */
+export interface FinishedExecution {
+  executionId: string
+  sessionId: string
+  messageId: string
+  content: string
+  terminal: ChatEventOf<'execution.completed' | 'execution.failed' | 'execution.cancelled'>
+}
+
+/**
+ * The JSON answer of an execution.
+ * @throws RequestError when it failed or was cancelled
+ */
+export function resultOf(finished: FinishedExecution): ChatResult {
+  const { executionId, sessionId, messageId, content, terminal } = finished
+  switch (terminal.type) {
+    case 'execution.completed':
+      return {
+        executionId,
+        sessionId,
+        message: { id: messageId, role: 'assistant', content },
+        finishReason: terminal.finishReason,
+        mode: terminal.mode,
+        attempts: terminal.attempts,
+        usage: terminal.usage,
+        latencyMs: terminal.latencyMs
+      }
+    case 'execution.failed':
+      throw failure(terminal.error.code, terminal.error.message)
+    case 'execution.cancelled':
+      throw new RequestError('NOT_FOUND', `execution ${executionId} was cancelled and has no answer`, { status: 409 })
+  }
+}
+
+/** The error answer of a failed execution. Clients must not repeat by themselves what was tried already. */
+function failure(code: ErrorCode, message: string): RequestError {
+  const status = statusOf(code)
+  const headers = { 'x-should-retry': 'false' }
+  return new RequestError(code, message, { headers, ...(status === 429 || status === 503 ? { retryAfterSeconds: 1 } : {}) })
+}
+
+/** Resolves with the end of the execution. Every execution has one, so this needs no limit of its own. */
+export function waitForEnd(events: ExecutionEvents): Promise<FinishedExecution> {
+  return new Promise((resolve) => {
+    const { executionId, sessionId, messageId } = events
+    let content = ''
+    const read = () => {
+      for (let event = reader.next(); event !== undefined; event = reader.next()) {
+        if (event.type === 'message.completed') content = event.content
+        if (isTerminal(event)) {
+          reader.close()
+          const terminal = event as FinishedExecution['terminal']
+          resolve({ executionId, sessionId, messageId, content, terminal })
+        }
+      }
+    }
+    // Not from within append: the reader may not change the list that is being walked.
+    const reader = events.read(0, () => queueMicrotask(read))
+    read()
+  })
+}

@@ -1,0 +1,43 @@
+import type { CancelReason } from '@semibot/chat-protocol'
+import type { ExecutionEvents } from './event-log.ts'
+
+/** One execution that runs in this process. */
+export interface RunningExecution {
+  readonly events: ExecutionEvents
+  readonly startedAt: number
+  /** The answer so far, for saving now and then. */
+  partialText(): string
+  cancel(reason: CancelReason): void
+  /** Resolves when the result is stored and the terminal event is out. Never rejects. */
+  readonly done: Promise<void>
+}
+
+/** The executions of this process, so that they can be cancelled, saved and waited for. */
+export class RunningExecutions {
+  readonly #running = new Map<string, RunningExecution>()
+
+  get size(): number {
+    return this.#running.size
+  }
+
+  add(execution: RunningExecution): void {
+    const { executionId } = execution.events
+    this.#running.set(executionId, execution)
+    void execution.done.then(() => this.#running.delete(executionId))
+  }
+
+  get(executionId: string): RunningExecution | undefined {
+    return this.#running.get(executionId)
+  }
+
+  all(): RunningExecution[] {
+    return [...this.#running.values()]
+  }
+
+  /** Ends everything that still runs and waits until all results are stored. */
+  async shutdown(): Promise<void> {
+    const running = this.all()
+    for (const execution of running) execution.cancel('shutdown')
+    await Promise.all(running.map((execution) => execution.done))
+  }
+}

@@ -1,0 +1,52 @@
+import { type ChatEvent, type ChatEventBody, type EventError, ERROR_CODES, type ErrorCode, isRetryable } from '@semibot/chat-protocol'
+import type { ExecutionRecord } from '@semibot/db'
+
+/**
+ * The events of an execution that ended and is in no event log any more, told anew from what is stored:
+ * started, the whole message, the end. Numbered from 1.
+ */
+export function storedEvents(record: ExecutionRecord): ChatEvent[] {
+  const { messageId } = record
+  const bodies: ChatEventBody[] = [
+    {
+      type: 'execution.started',
+      executionId: record.id,
+      sessionId: record.sessionId,
+      messageId,
+      mode: record.mode ?? 'direct_llm',
+      attempt: Math.max(1, record.attempts),
+      model: record.model ?? ''
+    }
+  ]
+  if (record.content !== null && record.content !== '') {
+    bodies.push(
+      { type: 'message.started', messageId },
+      { type: 'message.completed', messageId, content: record.content, finishReason: record.finishReason ?? 'other' }
+    )
+  }
+  bodies.push(terminalOf(record))
+  const ts = (record.endedAt ?? record.createdAt).getTime()
+  return bodies.map((body, index) => Object.assign(body, { seq: index + 1, ts }))
+}
+
+function terminalOf(record: ExecutionRecord): ChatEventBody {
+  if (record.status === 'completed') {
+    return {
+      type: 'execution.completed',
+      finishReason: record.finishReason ?? 'other',
+      usage: record.usage ?? { inputTokens: 0, outputTokens: 0, totalTokens: 0 },
+      mode: record.mode ?? 'direct_llm',
+      attempts: Math.max(1, record.attempts),
+      latencyMs: record.latencyMs ?? 0
+    }
+  }
+  if (record.status === 'cancelled') return { type: 'execution.cancelled', reason: 'user' }
+  return { type: 'execution.failed', error: errorOf(record) }
+}
+
+const CODES: ReadonlySet<string> = new Set(ERROR_CODES)
+
+function errorOf(record: ExecutionRecord): EventError {
+  const code: ErrorCode = CODES.has(record.error?.code ?? '') ? (record.error?.code as ErrorCode) : 'INTERNAL'
+  return { code, message: record.error?.message ?? 'the execution failed', retryable: isRetryable(code) }
+}

@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { findAgent, findExecution, notifyCancel, watchCancels } from '@semibot/db'
+import { createOpenAiCompatibleProvider, type LlmProvider } from '@semibot/llm'
+import { createAiSdkProvider } from '@semibot/llm/ai-sdk'
+import type { Drain } from '@semibot/service-kit'
+import fp from 'fastify-plugin'
+import { LRUCache } from 'lru-cache'
+import { Agent as HttpAgent } from 'undici'
+import { createDirectLlmAdapter } from '../adapters/direct-llm.adapter.ts'
+import { createRuntimeAdapter } from '../adapters/runtime.adapter.ts'
+import { createInstancePicker } from '../adapters/runtime-instances.ts'
+import type { ChatCallServices } from '../chat/chat-call.ts'
+import type { CutoverRules } from '../chat/choose-mode.ts'
+import { MemoryEventLog } from '../chat/memory-event-log.ts'
+import { RunningExecutions } from '../chat/running-executions.ts'
+import { AGENT_CACHE_ENTRIES, AGENT_CACHE_MS } from '../constants/config.ts'
+import type { ApiEnv } from '../env.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Everything that executing a chat needs. */
+    chat: ChatCallServices
+  }
+}
+
+/** Both ways of executing a chat, and what they share. Decorates `app.chat`. */
+export const executorsPlugin = fp<{ drain: Drain }>(
+  async (app, { drain }) => {
+    const { env } = app
+    const llm = createLlmProvider(env)
+    const runtimeHttp = new HttpAgent({
+      connections: null,
+      connect: { timeout: env.RUNTIME_CONNECT_TIMEOUT_MS },
+      // Waiting is bounded by the adapter's own timers, which know a heartbeat from an answer.
+      headersTimeout: 0,
+      bodyTimeout: 0
+    })
+    const running = new RunningExecutions()
+    const agents = new LRUCache<string, NonNullable<Awaited<ReturnType<typeof findAgent>>>>({
+      max: AGENT_CACHE_ENTRIES,
+      ttl: AGENT_CACHE_MS
+    })
+
+    app.decorate('chat', {
+      instanceId: `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
+      executors: {
+        direct_llm: createDirectLlmAdapter(llm),
+        runtime_orchestrator: createRuntimeAdapter({
+          dispatcher: runtimeHttp,
+          pickInstance: createInstancePicker(env.RUNTIME_SERVICE_URL),
+          serviceToken: env.RUNTIME_SERVICE_TOKEN[0] ?? '',
+          timeouts: { acceptMs: env.RUNTIME_ACCEPT_TIMEOUT_MS, stallMs: env.RUNTIME_STALL_TIMEOUT_MS }
+        })
+      },
+      events: new MemoryEventLog(),
+      running,
+      turns: app.turnWriter,
+      metrics: app.metrics,
+      log: app.log,
+      cutover: cutoverReader(env),
+      fallback: () => ({ open: false, forced: null }),
+      executionTimeoutMs: env.RUNTIME_EXECUTION_TIMEOUT_MS,
+      continuation: env.LLM_CONTINUATION,
+      findAgent: async (orgId, reference) => {
+        const key = `${orgId}/${reference}`
+        const cached = agents.get(key)
+        if (cached !== undefined) return cached
+        const agent = await findAgent(app.db, orgId, reference)
+        if (agent !== undefined) agents.set(key, agent)
+        return agent
+      },
+      findExecution: (scope, executionId) => findExecution(app.db, scope.orgId, executionId, scope.userId),
+      cancelElsewhere: (executionId) => notifyCancel(app.db, executionId),
+      defaultModel: env.LLM_MODEL,
+      allowedModels: new Set(env.LLM_MODELS),
+      historyMessages: env.CHAT_HISTORY_MESSAGES,
+      admission: app.admission,
+      orgConcurrency: app.orgConcurrency,
+      drain
+    })
+
+    // The streams have ended in preClose; what runs on without a reader ends here, before the database goes.
+    app.addHook('onClose', async () => {
+      await running.shutdown()
+      await Promise.all([llm.close(), runtimeHttp.destroy()])
+    })
+  },
+  { name: 'executors', dependencies: ['environment', 'database', 'metrics', 'limits'] }
+)
+
+function createLlmProvider(env: ApiEnv): LlmProvider {
+  const options = { baseUrl: env.LLM_BASE_URL, ...(env.LLM_API_KEY === undefined ? {} : { apiKey: env.LLM_API_KEY }) }
+  if (env.LLM_PROVIDER === 'openai-compatible') return createOpenAiCompatibleProvider(options)
+  return createAiSdkProvider({ provider: env.LLM_PROVIDER, ...options })
+}
+
+/** The rules as the environment has them now: a reload changes `env` in place. Sets are built when a list changes. */
+function cutoverReader(env: ApiEnv): () => CutoverRules {
+  let enabled: readonly string[] = []
+  let disabled: readonly string[] = []
+  let enabledOrgs: ReadonlySet<string> = new Set()
+  let disabledOrgs: ReadonlySet<string> = new Set()
+  return () => {
+    if (env.CHAT_RUNTIME_ENABLED_ORGS !== enabled) {
+      enabled = env.CHAT_RUNTIME_ENABLED_ORGS
+      enabledOrgs = new Set(enabled)
+    }
+    if (env.CHAT_RUNTIME_DISABLED_ORGS !== disabled) {
+      disabled = env.CHAT_RUNTIME_DISABLED_ORGS
+      disabledOrgs = new Set(disabled)
+    }
+    return { executionMode: env.CHAT_EXECUTION_MODE, enabledOrgs, disabledOrgs, percent: env.CHAT_RUNTIME_PERCENT }
+  }
+}

@@ -1,0 +1,82 @@
+import { deleteExpiredIdempotencyKeys, ensurePartitions, heartbeat, retireInstance, sweepOrphans } from '@semibot/db'
+import fp from 'fastify-plugin'
+import {
+  INSTANCE_HEARTBEAT_MS,
+  INSTANCE_STALE_MS,
+  PARTITION_MONTHS_AHEAD,
+  PROGRESS_SAVE_MS,
+  UPKEEP_MS
+} from '../constants/config.ts'
+import type { RunningExecution } from '../chat/running-executions.ts'
+
+/**
+ * What the api does beside answering: says that it lives, ends the executions of processes that died, saves
+ * long answers while they grow, and keeps the tables in shape. Failures are logged and met again next time.
+ */
+export const upkeepPlugin = fp(
+  async (app) => {
+    const { chat, backgroundDb: db, log } = app
+    const saved = new WeakMap<RunningExecution, string>()
+
+    const sayAlive = async () => {
+      await heartbeat(db, { id: chat.instanceId, kind: 'api' })
+      const orphans = await sweepOrphans(db, { staleMs: INSTANCE_STALE_MS })
+      for (const orphan of orphans) log.warn(orphan, '[Chat] 执行所属进程已退出，会话已释放')
+    }
+
+    const saveProgress = async () => {
+      const due = chat.running.all().filter((running) => performance.now() - running.startedAt >= PROGRESS_SAVE_MS)
+      await Promise.all(
+        due.map(async (running) => {
+          const content = running.partialText()
+          if (content === '' || content === saved.get(running)) return
+          saved.set(running, content)
+          const { executionId, orgId, messageId, lastSeq } = running.events
+          await chat.turns.saveProgress({ executionId, orgId, messageId, content, lastSeq })
+        })
+      )
+    }
+
+    const tidy = async () => {
+      await deleteExpiredIdempotencyKeys(db)
+      await ensurePartitions(db, PARTITION_MONTHS_AHEAD)
+    }
+
+    const stops = [
+      every(INSTANCE_HEARTBEAT_MS, sayAlive, (error) => log.warn({ err: error }, '[Chat] 进程心跳未写入')),
+      every(PROGRESS_SAVE_MS, saveProgress, (error) => log.warn({ err: error }, '[Chat] 部分回答未保存')),
+      every(UPKEEP_MS, tidy, (error) => log.warn({ err: error }, '[Chat] 数据维护未完成'))
+    ]
+    app.addHook('onReady', async () => {
+      for (const start of stops) start.begin()
+    })
+    app.addHook('onClose', async () => {
+      await Promise.all(stops.map((loop) => loop.stop()))
+      await retireInstance(db, chat.instanceId).catch(() => {})
+    })
+  },
+  { name: 'upkeep', dependencies: ['database', 'executors'] }
+)
+
+/** Runs the work at once and then again and again, never twice at a time. */
+function every(intervalMs: number, work: () => Promise<void>, onError: (error: unknown) => void) {
+  let timer: NodeJS.Timeout | undefined
+  let current: Promise<void> = Promise.resolve()
+  const run = () => {
+    current = work()
+      .catch(onError)
+      .then(() => {
+        if (timer !== undefined) timer = setTimeout(run, intervalMs)
+      })
+  }
+  return {
+    begin() {
+      timer = setTimeout(run, 0)
+    },
+    async stop() {
+      clearTimeout(timer)
+      timer = undefined
+      await current
+    }
+  }
+}

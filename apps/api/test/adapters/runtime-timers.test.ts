@@ -1,0 +1,81 @@
+import { mock } from 'node:test'
+import t from 'tap'
+import { watchRuntimeCall } from '../../src/adapters/runtime-timers.ts'
+
+t.beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }))
+t.afterEach(() => mock.timers.reset())
+
+/** A watch on a clock of its own, so that a late timer can be played. */
+function start(remainingMs = 60_000) {
+  let now = 0
+  const expired: string[] = []
+  const watch = watchRuntimeCall({ acceptMs: 1000, stallMs: 1800 }, remainingMs, (timer) => expired.push(timer), () => now)
+  const pass = (milliseconds: number) => {
+    now += milliseconds
+    mock.timers.tick(milliseconds)
+  }
+  return { watch, expired, pass, jump: (milliseconds: number) => (now += milliseconds) }
+}
+
+t.test('a runtime that does not accept in time is given up', async (t) => {
+  const { expired, pass, watch } = start()
+  pass(900)
+  watch.activity()
+  t.same(expired, [])
+  pass(100)
+  t.same(expired, ['accept'], 'bytes alone are no acceptance')
+})
+
+t.test('each byte after the acceptance gives the runtime its time anew', async (t) => {
+  const { expired, pass, watch } = start()
+  pass(500)
+  watch.accepted()
+  for (let index = 0; index < 10; index++) {
+    pass(1700)
+    watch.activity()
+  }
+  t.same(expired, [])
+  pass(1799)
+  t.same(expired, [])
+  pass(1)
+  t.same(expired, ['stall'])
+})
+
+t.test('the deadline holds however lively the runtime is', async (t) => {
+  const { expired, pass, watch } = start(5000)
+  watch.accepted()
+  for (let index = 0; index < 5; index++) {
+    pass(1000)
+    watch.activity()
+  }
+  t.same(expired, ['deadline'])
+})
+
+t.test('a call that was left is never called expired', async (t) => {
+  const { expired, pass, watch } = start(5000)
+  watch.stop()
+  pass(10_000)
+  t.same(expired, [])
+})
+
+t.test('when this process was busy, what waits in the socket is read before the runtime is blamed', async (t) => {
+  const { expired, pass, watch, jump } = start()
+  watch.accepted()
+  jump(3000)
+  pass(1800)
+  t.same(expired, [], 'the timer came three seconds late')
+  watch.activity()
+  pass(100)
+  t.same(expired, [], 'the bytes had been there')
+  pass(1700)
+  t.same(expired, ['stall'], 'and then there were none')
+})
+
+t.test('a busy process blames the runtime too when nothing waits in the socket', async (t) => {
+  const { expired, pass, watch, jump } = start()
+  watch.accepted()
+  jump(3000)
+  pass(1800)
+  pass(20)
+  t.same(expired, ['stall'])
+})
