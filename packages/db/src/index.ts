@@ -1,0 +1,95 @@
+export {
+  type Agent,
+  type AgentFields,
+  createAgent,
+  deleteAgent,
+  findAgent,
+  listAgents,
+  updateAgent
+} from './agents.ts'
+export {
+  type ApiKey,
+  type ApiKeyOwner,
+  createApiKey,
+  findApiKeyByHash,
+  generateApiKey,
+  hashApiKey,
+  isApiKey,
+  listApiKeys,
+  revokeApiKey,
+  touchApiKey
+} from './api-keys.ts'
+export { DEFAULT_AGENT_SLUG } from './built-in-agents.ts'
+export { createDatabase, type DatabaseHandle, type DatabaseOptions } from './create-database.ts'
+export {
+  AlreadyExistsError,
+  DatabaseError,
+  DatabaseTimeoutError,
+  DatabaseUnavailableError,
+  InvalidCursorError,
+  TurnQueueFullError
+} from './errors.ts'
+export { type Execution, getExecution, listRecentExecutions } from './executions.ts'
+export {
+  type FallbackEvent,
+  findActiveForce,
+  insertFallbackEvent,
+  listFallbackEvents,
+  type NewFallbackEvent
+} from './fallback-events.ts'
+export { deleteExpiredIdempotencyKeys } from './idempotency.ts'
+export { listMessages, type Message } from './messages.ts'
+export {
+  isMigrated,
+  type MigrationState,
+  migrateToLatest,
+  migrationStatus,
+  PARTITION_MONTHS_AHEAD
+} from './migrate.ts'
+export { type ModeFigures, type OrgMetrics, orgMetrics } from './org-metrics.ts'
+export {
+  createOrganization,
+  findOrganization,
+  listOrganizations,
+  type Organization,
+  setOrganizationActive
+} from './organizations.ts'
+export type { Page, PageRequest } from './page.ts'
+export {
+  countDefaultRows,
+  ensurePartitions,
+  listPartitions,
+  type MonthPartition,
+  type PartitionReport
+} from './partitions.ts'
+export { type RetentionOptions, type RetentionReport, retention } from './retention.ts'
+export type { ApiKeyRole, Database, ExecutionStatus, MessageRole, MessageStatus } from './schema.ts'
+export { type FoundMessage, searchMessages } from './search-messages.ts'
+export {
+  heartbeat,
+  removeInstance,
+  type ServiceInstance,
+  type SweptExecution,
+  sweepOrphans
+} from './service-instances.ts'
+export { createSession, deleteSession, getSession, listSessions, renameSession, type Session } from './sessions.ts'
+export {
+  type FinishedToolCall,
+  finishToolCall,
+  insertToolCall,
+  listToolCalls,
+  type StartedToolCall,
+  type ToolCall
+} from './tool-calls.ts'
+export { createTurnWriter } from './turn-writer/create-turn-writer.ts'
+export type {
+  AcceptResult,
+  AcceptTurn,
+  FinishTurn,
+  HistoryMessage,
+  StoredUsage,
+  TurnProgress,
+  TurnWriter,
+  TurnWriterOptions
+} from './turn-writer/types.ts'
+export { ensureUser, findUser } from './users.ts'

@@ -1,0 +1,50 @@
+import { type Kysely, sql } from 'kysely'
+import type { Database } from './schema.ts'
+
+/** A process that can own executions. */
+export interface ServiceInstance {
+  /** Unique per process start, so that a restarted process never owns its predecessor's executions. */
+  id: string
+  /** Such as `api`. */
+  kind: string
+}
+
+/** An execution that was ended because its process is gone. */
+export interface SweptExecution {
+  orgId: string
+  executionId: string
+  sessionId: string
+  owner: string
+}
+
+/** What the user is told about an execution whose process is gone. */
+export const ORPHAN_MESSAGE = 'The server stopped before the answer was complete. Please send the message again.'
+
+/** Says that the process is alive. To be called before its first `accept`, then several times per `staleMs`. */
+export async function heartbeat(db: Kysely<Database>, instance: ServiceInstance): Promise<void> {
+  await sql`
+    insert into service_instances (id, kind) values (${instance.id}, ${instance.kind})
+    on conflict (id) do update set seen_at = now()`.execute(db)
+}
+
+/** Says that the process ends; what it left running is swept at once. */
+export async function removeInstance(db: Kysely<Database>, id: string): Promise<void> {
+  await db.deleteFrom('service_instances').where('id', '=', id).execute()
+}
+
+/**
+ * Fails the running executions whose owner was not heard of for `staleMs` (code INTERNAL) and so frees their
+ * sessions. Text that was saved stays, as `partial`. Safe to run in every process at the same time; at most
+ * `limit` per call, the caller comes again.
+ */
+export async function sweepOrphans(
+  db: Kysely<Database>,
+  options: { staleMs: number; limit?: number | undefined }
+): Promise<SweptExecution[]> {
+  const { staleMs, limit = 500 } = options
+  await sql`delete from service_instances where seen_at < now() - interval '1 day'`.execute(db)
+  const result = await sql<SweptExecution>`
+    select org_id as "orgId", execution_id as "executionId", session_id as "sessionId", owner
+    from semibot_sweep_orphans_v1(make_interval(secs => ${staleMs / 1000}), ${limit}, ${ORPHAN_MESSAGE})`.execute(db)
+  return result.rows
+}

@@ -1,0 +1,69 @@
+import type pg from 'pg'
+import { runStatement } from './run-statement.ts'
+import type { AcceptTurn } from './types.ts'
+
+const RETRY_MS = 1000
+const MAX_WAITING = 10_000
+const MAX_BATCH = 500
+
+/**
+ * Takes back accepts whose callers were told that they failed while the commit's outcome is unknown, as soon as
+ * the database answers again. What is left when the process ends is swept as an orphan.
+ */
+export class AcceptUndoer {
+  readonly #pool: pg.Pool
+  #waiting: AcceptTurn[] = []
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<void> | undefined
+
+  constructor(pool: pg.Pool) {
+    this.#pool = pool
+  }
+
+  add(turns: AcceptTurn[]): void {
+    this.#waiting.push(...turns.slice(0, MAX_WAITING - this.#waiting.length))
+    this.#schedule()
+  }
+
+  /** One last attempt. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    await this.#running
+    await this.#undo()
+    clearTimeout(this.#timer)
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      this.#running = this.#undo()
+    }, RETRY_MS)
+    this.#timer.unref()
+  }
+
+  async #undo(): Promise<void> {
+    const turns = this.#waiting.slice(0, MAX_BATCH)
+    if (turns.length === 0) return
+    try {
+      await runStatement(this.#pool, {
+        name: 'semibot_undo_accept_v1',
+        text: 'select semibot_undo_accept_v1($1)',
+        values: [JSON.stringify(turns.map(toItem))]
+      })
+      this.#waiting = this.#waiting.filter((turn) => !turns.includes(turn))
+    } catch {
+      // Still away; the timer comes again.
+    }
+    if (this.#waiting.length > 0) this.#schedule()
+  }
+}
+
+function toItem(turn: AcceptTurn) {
+  return {
+    org_id: turn.orgId,
+    session_id: turn.sessionId,
+    new_session: turn.newSession,
+    execution_id: turn.executionId,
+    idempotency_key: turn.idempotency?.key
+  }
+}
