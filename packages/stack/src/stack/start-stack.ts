@@ -17,10 +17,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const launcher = options.launcherPid === undefined ? {} : { launcherPid: options.launcherPid }
   const folder = await openStateFolder(options.home, { report, ...launcher })
   const supervisor = createSupervisor({ home: folder.home, restart: options.restart ?? false, report })
+  let stopped: Promise<void> | undefined
   const stop = async (): Promise<void> => {
-    folder.announceStop()
-    await supervisor.stop()
-    folder.release()
+    stopped ??= stopAll(folder, supervisor)
+    await stopped
   }
   const abort = (): void => void stop().catch(() => {})
   signal.addEventListener('abort', abort, { once: true })
@@ -33,6 +33,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   } finally {
     signal.removeEventListener('abort', abort)
   }
+}
+
+async function stopAll(folder: StateFolder, supervisor: Supervisor): Promise<void> {
+  folder.announceStop()
+  await supervisor.stop()
+  folder.release()
 }
 
 async function bringUp(
@@ -76,7 +82,8 @@ async function bringUp(
     },
     kill: (name, killSignal) => supervisor.kill(name, killSignal),
     restart: async (name) => void (await supervisor.restart(name)),
-    stop
+    stop,
+    hurry: () => supervisor.hurry()
   }
 }
 

@@ -38,8 +38,10 @@ export interface Supervisor {
   kill(name: string, signal: NodeJS.Signals): void
   /** Stops a process if it runs, and starts it again. */
   restart(name: string): Promise<RunningProcess>
-  /** Stops all, the last rank first. Calling it again while it runs ends the services at once. */
+  /** Stops all, the last rank first. */
   stop(): Promise<void>
+  /** While it stops: ends what is not of rank 0 at once, open streams and all. */
+  hurry(): void
 }
 
 interface Watched {
@@ -149,13 +151,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       return await launch(item)
     },
     stop: async () => {
-      if (stopped) {
-        // Services first lose their open streams; the database is still stopped cleanly, after them.
-        for (const { slot, running } of watched.values()) if (slot.rank > 0) running?.kill('SIGKILL')
-      }
       stopping.abort(new Error('the stack is stopping'))
       stopped ??= stopRanks()
       await stopped
+    },
+    hurry: () => {
+      for (const { slot, running } of watched.values()) if (slot.rank > 0) running?.kill('SIGKILL')
     }
   }
 }

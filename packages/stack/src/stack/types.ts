@@ -49,6 +49,8 @@ export interface Stack {
   /** Sends a signal to a process by its name; one that ends by it stays down until `restart`. */
   kill(name: string, signal: NodeJS.Signals): void
   restart(name: string): Promise<void>
-  /** Stops all in order and gives the state folder free. Called again meanwhile: ends open streams at once. */
+  /** Stops all in order, after running streams have had SHUTDOWN_GRACE_MS, and gives the state folder free. */
   stop(): Promise<void>
+  /** While it stops: ends the services at once, open streams and all. */
+  hurry(): void
 }

@@ -1,0 +1,24 @@
+export { freePort, isListening, isPortFree } from './claim.ts'
+export { type Fault, type FaultProxy, type FaultProxyOptions, faultProxy } from './fault-proxy.ts'
+export { type FindProgramOptions, findProgram } from './find-program.ts'
+export { ENTRIES, REPOSITORY_ROOT, SOURCE_FLAGS } from './paths.ts'
+export { type PostgresOptions, type RunningPostgres, startPostgres } from './postgres/start-postgres.ts'
+export {
+  describeExit,
+  isOk,
+  type ProcessExit,
+  type ProcessOptions,
+  ProcessStartError,
+  type Readiness,
+  type RunningProcess,
+  startProcess
+} from './process.ts'
+export { type RedisOptions, type RunningRedis, startRedis } from './redis.ts'
+export { devVariables, writeDevEnv } from './stack/dev-env.ts'
+export { formatLine } from './stack/log-view.ts'
+export type { PlannedService, StackPlan } from './stack/plan-stack.ts'
+export { type ProcessEntry, readProcesses } from './stack/processes-file.ts'
+export { runCli } from './stack/run-cli.ts'
+export { startStack } from './stack/start-stack.ts'
+export type { DevOrganization, Stack, StackOptions } from './stack/types.ts'
+export { type WaitOptions, waitFor } from './wait-for.ts'

@@ -1,0 +1,80 @@
+import { ALL_GROUPS, inspectEnv } from '@semibot/config'
+import { REPOSITORY_ROOT } from './paths.ts'
+import { banner } from './stack/banner.ts'
+import { writeDevEnv } from './stack/dev-env.ts'
+import { formatLine } from './stack/log-view.ts'
+import { startStack } from './stack/start-stack.ts'
+import type { Stack } from './stack/types.ts'
+
+// What `npm start` runs, through scripts/run.mjs: the whole system on this machine, until Ctrl-C or SIGTERM.
+
+/** Ctrl-C in a terminal reaches npm, its child and this process, and each hands it on: these count as one. */
+const SAME_REQUEST_MS = 1000
+
+/** Lines of PostgreSQL below a warning are about its own start and stop. */
+const QUIET_POSTGRES = / (LOG|STATEMENT|DETAIL|HINT|CONTEXT): /
+
+const stopping = new AbortController()
+let stack: Stack | undefined
+let asked = 0
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+function show(name: string, line: string): void {
+  if (name === 'postgres' && (stopping.signal.aborted || QUIET_POSTGRES.test(line))) return
+  if (name === 'redis') return
+  say(formatLine(name, line, { color: process.stdout.isTTY && !process.env.NO_COLOR, width: 10 }))
+}
+
+function askToStop(reason: string): void {
+  const now = performance.now()
+  if (stopping.signal.aborted) {
+    if (now - asked > SAME_REQUEST_MS && stack) {
+      say('Ending the open streams at once.')
+      stack.hurry()
+    }
+    return
+  }
+  asked = now
+  say(`\n${reason}: stopping. Open streams may finish; Ctrl-C again ends them at once.`)
+  stopping.abort(new Error('stopped while starting'))
+}
+
+/** SEMIBOT_HOME, from the environment or the file ENV_FILE. */
+function stateFolder(): string {
+  const { readings } = inspectEnv(ALL_GROUPS, { directory: REPOSITORY_ROOT })
+  return String(readings.get('SEMIBOT_HOME')?.value ?? '.semibot')
+}
+
+async function main(): Promise<void> {
+  const launcherPid = Number(process.env.SEMIBOT_LAUNCHER_PID) || undefined
+  delete process.env.SEMIBOT_LAUNCHER_PID
+  stack = await startStack({
+    home: stateFolder(),
+    restart: true,
+    log: show,
+    report: (text) => say(`semibot    ${text}`),
+    signal: stopping.signal,
+    ...(launcherPid !== undefined && { launcherPid })
+  })
+  say(banner(stack, writeDevEnv(stack)))
+  if (!stopping.signal.aborted) await new Promise((resolve) => stopping.signal.addEventListener('abort', resolve))
+  await stack.stop()
+  say('Everything has stopped.')
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => askToStop(signal))
+// The launcher holds the other end: without it nobody could stop this process from the terminal.
+process.on('disconnect', () => askToStop('the launcher is gone'))
+// A closed terminal or a `| head` must not keep the services from being stopped in order.
+process.stdout.on('error', () => {})
+
+try {
+  await main()
+  process.exit(0)
+} catch (error) {
+  if (!stopping.signal.aborted) process.stderr.write(`\n${(error as Error).message}\n`)
+  process.exit(stopping.signal.aborted ? 0 : 1)
+}
