@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { hashesEqual } from './api-key.ts'
+import { createHash, timingSafeEqual } from 'node:crypto'
 
 function hash(token: string): Buffer {
   return createHash('sha256').update(token).digest()
@@ -14,7 +13,7 @@ export function createAdminTokenCheck(tokens: readonly string[]): (presented: st
   return (presented) => {
     const candidate = hash(presented)
     let matches = false
-    for (const known of hashes) matches = hashesEqual(known, candidate) || matches
+    for (const known of hashes) matches = timingSafeEqual(known, candidate) || matches
     return matches
   }
 }

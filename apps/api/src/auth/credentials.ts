@@ -1,20 +1,89 @@
-import type { CallerRole } from './caller.ts'
+import {
+  type ApiKeyOwner,
+  type Database,
+  ensureUser,
+  findApiKeyByHash,
+  findOrganization,
+  isApiKeyActive,
+  type Organization,
+  touchApiKey
+} from '@semibot/db'
+import type { Kysely } from 'kysely'
+import { LRUCache } from 'lru-cache'
+import { CREDENTIAL_CACHE_ENTRIES, CREDENTIAL_CACHE_MS } from '../constants/config.ts'
 
-/** An API key that is valid now. */
-export interface KnownApiKey {
-  id: string
-  orgId: string
-  orgSlug: string
-  role: CallerRole
-  /** SHA-256 of the whole key. */
-  hash: Uint8Array
-}
-
-/** What authentication asks of the database; each answer is remembered for a short while. */
+/** What authentication asks of the database. Each answer is remembered for CREDENTIAL_CACHE_MS. */
 export interface Credentials {
-  /** undefined: unknown or revoked. */
-  apiKey(id: string): Promise<KnownApiKey | undefined>
-  organization(id: string): Promise<{ id: string; slug: string } | undefined>
+  /** Owner of the key with this SHA-256 hash; undefined: unknown or revoked. */
+  keyOwner(hash: Buffer): Promise<ApiKeyOwner | undefined>
+  /** Whether the organisation has this key and has not revoked it. */
+  isKeyActive(orgId: string, keyId: string): Promise<boolean>
+  /** An active organisation by its id. */
+  organization(orgId: string): Promise<Organization | undefined>
   /** Our id of an end user, who is stored on first sight. */
   userId(orgId: string, externalId: string): Promise<string>
+}
+
+export interface CredentialsOptions {
+  db: Kysely<Database>
+  /** Where the last use of a key is noted, beside the request. */
+  backgroundDb: Kysely<Database>
+  onTouchError: (error: unknown) => void
+}
+
+/** A question to the database, as key of a cache and as what is asked. */
+interface Question<A> {
+  key: string
+  ask: () => Promise<A | undefined>
+}
+
+/**
+ * Remembers answers, and asks only once for what many requests want at the same time. While the
+ * database is away an old answer is better than none: chats that need no database go on.
+ */
+function createMemory<A extends object | string | true>() {
+  const cache = new LRUCache<string, A, Question<A>>({
+    max: CREDENTIAL_CACHE_ENTRIES,
+    ttl: CREDENTIAL_CACHE_MS,
+    allowStaleOnFetchRejection: true,
+    noDeleteOnFetchRejection: true,
+    fetchMethod: (_key, _stale, { context }) => context.ask()
+  })
+  return (question: Question<A>): Promise<A | undefined> => cache.fetch(question.key, { context: question })
+}
+
+export function createCredentials({ db, backgroundDb, onTouchError }: CredentialsOptions): Credentials {
+  const keyOwners = createMemory<ApiKeyOwner>()
+  const activeKeys = createMemory<true>()
+  const organizations = createMemory<Organization>()
+  const userIds = createMemory<string>()
+
+  async function askKeyOwner(hash: Buffer): Promise<ApiKeyOwner | undefined> {
+    const owner = await findApiKeyByHash(db, hash)
+    if (owner !== undefined) touchApiKey(backgroundDb, owner.orgId, owner.keyId).catch(onTouchError)
+    return owner
+  }
+
+  return {
+    // The hash of a 256-bit secret may be a key of a Map: nobody can steer its bytes by guessing.
+    keyOwner: (hash) => keyOwners({ key: hash.toString('base64'), ask: () => askKeyOwner(hash) }),
+    isKeyActive: async (orgId, keyId) =>
+      (await activeKeys({
+        key: `${orgId}/${keyId}`,
+        ask: async () => (await isApiKeyActive(db, orgId, keyId)) || undefined
+      })) ?? false,
+    organization: (orgId) =>
+      organizations({
+        key: orgId,
+        ask: async () => {
+          const found = await findOrganization(db, orgId)
+          return found?.isActive ? found : undefined
+        }
+      }),
+    userId: async (orgId, externalId) => {
+      const id = await userIds({ key: `${orgId}/${externalId}`, ask: () => ensureUser(db, orgId, externalId) })
+      if (id === undefined) throw new Error('ensureUser answered without an id')
+      return id
+    }
+  }
 }

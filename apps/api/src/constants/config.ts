@@ -27,8 +27,8 @@ export const ADMISSION_QUEUE_LENGTH = 50
 /** Longest time a chat waits for a free place. */
 export const ADMISSION_QUEUE_TIMEOUT_MS = 2000
 
-/** How long a verified API key is believed without asking the database; also how late a revocation takes effect. */
-export const API_KEY_CACHE_MS = 10_000
+/** How long a key, an organisation or a user is believed without asking the database; a revocation is as late. */
+export const CREDENTIAL_CACHE_MS = 10_000
 
 /** API keys, organisations and end users that are remembered, of each kind. */
 export const CREDENTIAL_CACHE_ENTRIES = 10_000
@@ -38,3 +38,27 @@ export const JWT_LEEWAY_SECONDS = 30
 
 /** Wrong ADMIN_TOKENs of one address within a minute, after which it is refused with 429. */
 export const ADMIN_FAILURES_PER_MINUTE = 10
+
+/** How long an agent is believed without asking the database; also how late a change of it takes effect. */
+export const AGENT_CACHE_MS = 1000
+
+/** Agents that are remembered. */
+export const AGENT_CACHE_ENTRIES = 10_000
+
+/** How often a process says in the database that it lives. */
+export const INSTANCE_HEARTBEAT_MS = 2000
+
+/** A process that was silent for this long is dead, and its executions are ended. */
+export const INSTANCE_STALE_MS = 10_000
+
+/** How often the text of a long answer is saved while it grows. */
+export const PROGRESS_SAVE_MS = 2000
+
+/** How often expired rows are deleted and partitions looked after. */
+export const UPKEEP_MS = 3_600_000
+
+/** Monthly partitions that exist ahead of time. */
+export const PARTITION_MONTHS_AHEAD = 3
+
+/** How long storing a result is tried again while Postgres is away. */
+export const TURN_FINISH_RETRY_MS = 300_000

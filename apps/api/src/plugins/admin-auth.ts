@@ -28,15 +28,15 @@ export const adminAuthPlugin = fp(
       const { count, endsInMs } = failures.read(address)
       if (count >= ADMIN_FAILURES_PER_MINUTE) {
         // Also with the right token: otherwise the answer would tell a guesser that it was the right one.
-        throw new RequestError('RATE_LIMITED', 'Too many wrong tokens from this address. Try again later.', {
+        throw new RequestError('RATE_LIMITED', 'too many wrong tokens from this address; try again later', {
           retryAfterSeconds: endsInMs / 1000
         })
       }
       const token = bearerToken(request.headers.authorization)
       if (isAdmin(token)) return
       failures.increment(address)
-      request.log.warn({ address }, 'Wrong admin token')
-      throw unauthenticated('This needs the operator token (ADMIN_TOKEN).')
+      request.log.warn({ address }, 'wrong admin token')
+      throw unauthenticated('this needs the operator token (ADMIN_TOKEN)')
     }
     app.decorate('requireAdmin', requireAdmin)
   },

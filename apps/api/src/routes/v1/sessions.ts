@@ -1,0 +1,148 @@
+import {
+  createSessionSchema,
+  envelope,
+  listEnvelope,
+  messageSchema,
+  pageQuerySchema,
+  sessionSchema,
+  updateSessionSchema
+} from '@semibot/chat-protocol'
+import {
+  createSession,
+  deleteSession,
+  findAgent,
+  getSession,
+  listMessages,
+  listSessions,
+  type Message,
+  type Page,
+  renameSession,
+  type Session
+} from '@semibot/db'
+import { RequestError } from '@semibot/service-kit'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { z } from 'zod'
+
+const DEFAULT_AGENT = 'default'
+const params = z.object({ sessionId: z.uuid() })
+const tags = ['sessions']
+
+/** Sessions and their messages: an end user sees its own, a service without x-user-id the whole organisation's. */
+export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
+  const { db } = app
+
+  app.get(
+    '/sessions',
+    {
+      schema: {
+        tags,
+        summary: 'Sessions, newest first',
+        querystring: pageQuerySchema,
+        response: { 200: listEnvelope(sessionSchema) }
+      }
+    },
+    async ({ caller, query }) => toList(await listSessions(db, caller.orgId, caller.userId, query), toBody)
+  )
+
+  app.post(
+    '/sessions',
+    {
+      schema: {
+        tags,
+        summary: 'Begin an empty session',
+        description: 'Not needed before a chat: POST /api/v1/chat without sessionId begins a session by itself.',
+        body: createSessionSchema,
+        response: { 201: envelope(sessionSchema) }
+      }
+    },
+    async ({ caller, body }, reply) => {
+      const agent = await findAgent(db, caller.orgId, body.agentId ?? DEFAULT_AGENT)
+      if (agent === undefined) {
+        const message = 'there is no agent with this id or slug; GET /api/v1/agents lists them'
+        throw new RequestError('NOT_FOUND', message, { details: [{ path: 'agentId', message }] })
+      }
+      const session = await createSession(db, caller.orgId, {
+        agentId: agent.id,
+        userId: caller.userId,
+        title: body.title
+      })
+      return reply.code(201).send({ success: true, data: toBody(session) })
+    }
+  )
+
+  app.get(
+    '/sessions/:sessionId',
+    { schema: { tags, summary: 'One session', params, response: { 200: envelope(sessionSchema) } } },
+    async ({ caller, params: { sessionId } }) => toAnswer(await getSession(db, caller.orgId, caller.userId, sessionId))
+  )
+
+  app.patch(
+    '/sessions/:sessionId',
+    {
+      schema: {
+        tags,
+        summary: 'Give a session another title',
+        params,
+        body: updateSessionSchema,
+        response: { 200: envelope(sessionSchema) }
+      }
+    },
+    async ({ caller, params: { sessionId }, body }) =>
+      toAnswer(await renameSession(db, caller.orgId, caller.userId, sessionId, body.title))
+  )
+
+  app.delete(
+    '/sessions/:sessionId',
+    {
+      schema: {
+        tags,
+        summary: 'Delete a session with its messages',
+        params,
+        response: { 204: z.undefined().describe('Deleted') }
+      }
+    },
+    async ({ caller, params: { sessionId } }, reply) => {
+      if (!(await deleteSession(db, caller.orgId, caller.userId, sessionId))) throw noSuchSession()
+      return reply.code(204).send()
+    }
+  )
+
+  app.get(
+    '/sessions/:sessionId/messages',
+    {
+      schema: {
+        tags,
+        summary: 'Messages of a session, newest first',
+        params,
+        querystring: pageQuerySchema,
+        response: { 200: listEnvelope(messageSchema) }
+      }
+    },
+    async ({ caller, params: { sessionId }, query }) => {
+      const page = await listMessages(db, caller.orgId, caller.userId, sessionId, query)
+      if (page === undefined) throw noSuchSession()
+      return toList(page, toMessageBody)
+    }
+  )
+}
+
+function noSuchSession(): RequestError {
+  return new RequestError('NOT_FOUND', 'there is no such session')
+}
+
+function toBody({ id, agentId, title, status, createdAt, updatedAt }: Session) {
+  return { id, agentId, title, status, createdAt: createdAt.toISOString(), updatedAt: updatedAt.toISOString() }
+}
+
+function toMessageBody({ id, seq, role, content, status, executionId, createdAt }: Message) {
+  return { id, seq, role, content, status, executionId, createdAt: createdAt.toISOString() }
+}
+
+function toAnswer(session: Session | undefined) {
+  if (session === undefined) throw noSuchSession()
+  return { success: true as const, data: toBody(session) }
+}
+
+function toList<T, B>({ items, nextCursor }: Page<T>, toItem: (item: T) => B) {
+  return { success: true as const, data: items.map(toItem), meta: { nextCursor, hasMore: nextCursor !== null } }
+}
