@@ -100,6 +100,19 @@ export async function deleteAgent(db: Kysely<Database>, orgId: string, agentId: 
   return result.numDeletedRows > 0n
 }
 
+/** Whether a session that is not deleted is answered by this agent. */
+export async function isAgentInUse(db: Kysely<Database>, orgId: string, agentId: string): Promise<boolean> {
+  const session = await db
+    .selectFrom('sessions')
+    .select('id')
+    .where('org_id', '=', orgId)
+    .where('agent_id', '=', agentId)
+    .where('deleted_at', 'is', null)
+    .limit(1)
+    .executeTakeFirst()
+  return session !== undefined
+}
+
 function toColumns(fields: AgentChanges) {
   const { name, systemPrompt, model, temperature, maxTokens, tools } = fields
   return {

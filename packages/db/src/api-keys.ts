@@ -84,6 +84,18 @@ export async function findApiKeyByHash(db: Kysely<Database>, hash: Buffer): Prom
     .executeTakeFirst()
 }
 
+/** Whether the organisation has this key and has not revoked it. */
+export async function isApiKeyActive(db: Kysely<Database>, orgId: string, keyId: string): Promise<boolean> {
+  const key = await db
+    .selectFrom('api_keys')
+    .select('id')
+    .where('org_id', '=', orgId)
+    .where('id', '=', keyId)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst()
+  return key !== undefined
+}
+
 /** An organisation's keys, newest first, the revoked ones included. */
 export async function listApiKeys(db: Kysely<Database>, orgId: string): Promise<ApiKey[]> {
   return await db

@@ -4,6 +4,7 @@ export {
   createAgent,
   deleteAgent,
   findAgent,
+  isAgentInUse,
   listAgents,
   updateAgent
 } from './agents.ts'
@@ -15,6 +16,7 @@ export {
   generateApiKey,
   hashApiKey,
   isApiKey,
+  isApiKeyActive,
   listApiKeys,
   revokeApiKey,
   touchApiKey
