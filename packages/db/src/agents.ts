@@ -89,6 +89,19 @@ export async function updateAgent(
     .executeTakeFirst()
 }
 
+/** Whether sessions that are not deleted are answered by this agent. */
+export async function isAgentInUse(db: Kysely<Database>, orgId: string, agentId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('sessions')
+    .select('id')
+    .where('org_id', '=', orgId)
+    .where('agent_id', '=', agentId)
+    .where('deleted_at', 'is', null)
+    .limit(1)
+    .executeTakeFirst()
+  return row !== undefined
+}
+
 /** False: no such agent, or it is the `default` one, which every organisation keeps. */
 export async function deleteAgent(db: Kysely<Database>, orgId: string, agentId: string): Promise<boolean> {
   const result = await db
@@ -98,19 +111,6 @@ export async function deleteAgent(db: Kysely<Database>, orgId: string, agentId: 
     .where('slug', '!=', DEFAULT_AGENT_SLUG)
     .executeTakeFirst()
   return result.numDeletedRows > 0n
-}
-
-/** Whether a session that is not deleted is answered by this agent. */
-export async function isAgentInUse(db: Kysely<Database>, orgId: string, agentId: string): Promise<boolean> {
-  const session = await db
-    .selectFrom('sessions')
-    .select('id')
-    .where('org_id', '=', orgId)
-    .where('agent_id', '=', agentId)
-    .where('deleted_at', 'is', null)
-    .limit(1)
-    .executeTakeFirst()
-  return session !== undefined
 }
 
 function toColumns(fields: AgentChanges) {

@@ -84,16 +84,16 @@ export async function findApiKeyByHash(db: Kysely<Database>, hash: Buffer): Prom
     .executeTakeFirst()
 }
 
-/** Whether the organisation has this key and has not revoked it. */
+/** Whether an organisation has this key and has not revoked it; for credentials that were minted from a key. */
 export async function isApiKeyActive(db: Kysely<Database>, orgId: string, keyId: string): Promise<boolean> {
-  const key = await db
+  const row = await db
     .selectFrom('api_keys')
     .select('id')
     .where('org_id', '=', orgId)
     .where('id', '=', keyId)
     .where('revoked_at', 'is', null)
     .executeTakeFirst()
-  return key !== undefined
+  return row !== undefined
 }
 
 /** An organisation's keys, newest first, the revoked ones included. */

@@ -1,7 +1,7 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { decodeCursor } from './cursor.ts'
 import { type Page, type PageRequest, rowsToFetch, toPage } from './page.ts'
-import type { Database, ExecutionStatus } from './schema.ts'
+import type { ChatMode, Database, ExecutionStatus, FinishReason } from './schema.ts'
 import type { StoredUsage } from './turn-writer/types.ts'
 
 export interface Execution {
@@ -16,10 +16,10 @@ export interface Execution {
   /** Id of the answer. */
   messageId: string
   /** null until it has ended, and when it ended before a mode was chosen. */
-  mode: string | null
+  mode: ChatMode | null
   attempts: number
   model: string | null
-  finishReason: string | null
+  finishReason: FinishReason | null
   usage: StoredUsage | null
   lastSeq: number | null
   error: { code: string; message: string } | null
@@ -30,15 +30,33 @@ export interface Execution {
   endedAt: Date | null
 }
 
+/** One execution with its answer. */
+export interface ExecutionRecord extends Execution {
+  /** Text of the answer as far as it is stored; null when none is. */
+  content: string | null
+}
+
 /** Undefined: no such execution, or its session is deleted or not of `userScope`. */
-export async function getExecution(
+export async function findExecution(
   db: Kysely<Database>,
   orgId: string,
   userScope: string | null,
   executionId: string
-): Promise<Execution | undefined> {
-  const row = await visibleExecutions(db, orgId, userScope).where('e.id', '=', executionId).executeTakeFirst()
-  return row === undefined ? undefined : toExecution(row)
+): Promise<ExecutionRecord | undefined> {
+  const row = await visibleExecutions(db, orgId, userScope)
+    .leftJoin('messages as m', (join) =>
+      join
+        .onRef('m.org_id', '=', 'e.org_id')
+        .onRef('m.id', '=', 'e.assistant_message_id')
+        // The id's time names the partition.
+        .on('m.created_at', '=', sql<Date>`semibot_uuid_time(e.assistant_message_id)`)
+    )
+    .select('m.content')
+    .where('e.id', '=', executionId)
+    .executeTakeFirst()
+  if (row === undefined) return undefined
+  const { content, ...execution } = row
+  return { ...toExecution(execution), content }
 }
 
 /** Executions by start, newest first. @throws InvalidCursorError */

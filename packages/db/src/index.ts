@@ -22,6 +22,7 @@ export {
   touchApiKey
 } from './api-keys.ts'
 export { DEFAULT_AGENT_SLUG } from './built-in-agents.ts'
+export { type CancelWatch, type CancelWatchOptions, notifyCancel, watchCancels } from './cancel-notices.ts'
 export { createDatabase, type DatabaseHandle, type DatabaseOptions } from './create-database.ts'
 export {
   AlreadyExistsError,
@@ -31,7 +32,7 @@ export {
   InvalidCursorError,
   TurnQueueFullError
 } from './errors.ts'
-export { type Execution, getExecution, listRecentExecutions } from './executions.ts'
+export { type Execution, type ExecutionRecord, findExecution, listRecentExecutions } from './executions.ts'
 export {
   type FallbackEvent,
   findActiveForce,
@@ -65,11 +66,19 @@ export {
   type PartitionReport
 } from './partitions.ts'
 export { type RetentionOptions, type RetentionReport, retention } from './retention.ts'
-export type { ApiKeyRole, Database, ExecutionStatus, MessageRole, MessageStatus } from './schema.ts'
+export type {
+  ApiKeyRole,
+  ChatMode,
+  Database,
+  ExecutionStatus,
+  FinishReason,
+  MessageRole,
+  MessageStatus
+} from './schema.ts'
 export { type FoundMessage, searchMessages } from './search-messages.ts'
 export {
   heartbeat,
-  removeInstance,
+  retireInstance,
   type ServiceInstance,
   type SweptExecution,
   sweepOrphans

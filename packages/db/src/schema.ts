@@ -10,6 +10,10 @@ type NullableJson = ColumnType<unknown, string | null | undefined, string | null
 export type ExecutionStatus = 'running' | 'waiting_approval' | 'completed' | 'failed' | 'cancelled'
 export type MessageStatus = 'streaming' | 'complete' | 'partial' | 'failed' | 'cancelled'
 export type MessageRole = 'user' | 'assistant' | 'system' | 'tool'
+/** chat-protocol's modes: who answered. */
+export type ChatMode = 'direct_llm' | 'runtime_orchestrator'
+/** chat-protocol's reasons why an answer ended. */
+export type FinishReason = 'stop' | 'length' | 'content_filter' | 'tool_calls' | 'other'
 export type ApiKeyRole = 'admin' | 'member'
 
 export interface OrganizationsTable {
@@ -92,10 +96,10 @@ export interface ExecutionsTable {
   seq: number
   user_message_id: string
   assistant_message_id: string
-  mode: Nullable<string>
+  mode: Nullable<ChatMode>
   attempts: Generated<number>
   model: Nullable<string>
-  finish_reason: Nullable<string>
+  finish_reason: Nullable<FinishReason>
   usage: NullableJson
   last_seq: Nullable<number>
   error_code: Nullable<string>

@@ -27,8 +27,8 @@ export async function heartbeat(db: Kysely<Database>, instance: ServiceInstance)
     on conflict (id) do update set seen_at = now()`.execute(db)
 }
 
-/** Says that the process ends; what it left running is swept at once. */
-export async function removeInstance(db: Kysely<Database>, id: string): Promise<void> {
+/** Says that the process ends: what it left running counts as orphaned from now on. */
+export async function retireInstance(db: Kysely<Database>, id: string): Promise<void> {
   await db.deleteFrom('service_instances').where('id', '=', id).execute()
 }
 

@@ -1,4 +1,4 @@
-import type { ExecutionStatus, MessageStatus } from '../schema.ts'
+import type { ChatMode, ExecutionStatus, FinishReason, MessageStatus } from '../schema.ts'
 
 /** Token counts as stored with an execution; the shape is chat-protocol's `usage`. */
 export interface StoredUsage {
@@ -66,9 +66,9 @@ export interface FinishTurn {
   status: 'completed' | 'failed' | 'cancelled'
   messageStatus: Exclude<MessageStatus, 'streaming'>
   content: string
-  finishReason?: string | undefined
+  finishReason?: FinishReason | undefined
   /** The mode that answered; null when none was reached. */
-  mode: string | null
+  mode: ChatMode | null
   attempts: number
   model: string | null
   usage?: StoredUsage | undefined

@@ -1,0 +1,76 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { type Kysely, sql } from 'kysely'
+import pg from 'pg'
+import { toDatabaseError } from './classify-error.ts'
+import type { Database } from './schema.ts'
+
+export interface CancelWatchOptions {
+  url: string
+  applicationName: string
+  /** Called with the id of every execution that any process was asked to cancel. */
+  onCancel: (executionId: string) => void
+  /** Told when the connection is lost or refused; it is made again by itself. */
+  onError?: ((error: unknown) => void) | undefined
+}
+
+export interface CancelWatch {
+  /** Resolves when notices sent from now on will be heard. */
+  listening: Promise<void>
+  close(): Promise<void>
+}
+
+const CHANNEL = 'semibot_cancel'
+const RECONNECT_MS = 1000
+
+/** Tells every process that watches that an execution is to be cancelled. The one that runs it acts on it. */
+export async function notifyCancel(db: Kysely<Database>, executionId: string): Promise<void> {
+  await sql`select pg_notify(${CHANNEL}, ${executionId})`.execute(db)
+}
+
+/**
+ * Hears the notices of `notifyCancel` on a connection of its own, which is made again each second while the
+ * database is away. Notices of that time are lost: a cancel is repeated by whoever wants it.
+ */
+export function watchCancels(options: CancelWatchOptions): CancelWatch {
+  const closing = new AbortController()
+  const heard = Promise.withResolvers<void>()
+  let client: pg.Client | undefined
+
+  async function listen(): Promise<void> {
+    const lost = Promise.withResolvers<Error | undefined>()
+    client = new pg.Client({
+      connectionString: options.url,
+      application_name: options.applicationName,
+      connectionTimeoutMillis: 5000,
+      keepAlive: true
+    })
+    client.on('error', lost.resolve)
+    client.on('end', () => lost.resolve(undefined))
+    client.on('notification', ({ payload }) => options.onCancel(payload ?? ''))
+    await client.connect()
+    await client.query(`listen ${CHANNEL}`)
+    heard.resolve()
+    const error = await lost.promise
+    if (error !== undefined) throw error
+  }
+
+  async function keepListening(): Promise<void> {
+    while (!closing.signal.aborted) {
+      await listen().catch((error: unknown) => {
+        if (!closing.signal.aborted) options.onError?.(toDatabaseError(error, false))
+      })
+      await client?.end().catch(() => {})
+      await wait(RECONNECT_MS, undefined, { signal: closing.signal }).catch(() => {})
+    }
+  }
+
+  const stopped = keepListening()
+  return {
+    listening: heard.promise,
+    async close() {
+      closing.abort()
+      await client?.end().catch(() => {})
+      await stopped
+    }
+  }
+}
