@@ -15,7 +15,7 @@ export {
 } from './groups.ts'
 export type { KeyDefinition, KeyGroup, Origin, ValuesOf } from './key.ts'
 export { type EnvInspection, inspectEnv, type LoadedEnv, loadEnv } from './load-env.ts'
-export { maskPassword } from './mask.ts'
+export { maskPassword, maskValue } from './mask.ts'
 export { databaseUrlFromPgVariables } from './pg-variables.ts'
 export type { KeyReading } from './read-values.ts'
 export type { ConfigChange, ReloadResult } from './reload.ts'

@@ -20,7 +20,8 @@ export const authGroup = defineGroup({
     JWT_HS256_SECRET: optionalKey({
       kind: secretText({ minBytes: 32 }),
       secret: 'whole',
-      doc: 'Secret of HS256 tokens, also of the short-lived ones that POST /api/v1/tokens mints.'
+      doc: 'Secret of HS256 tokens, also of the short-lived ones that POST /api/v1/tokens mints.',
+      setByStart: 'a random secret'
     }),
     JWT_PUBLIC_KEYS_FILE: optionalKey({
       kind: text({ expected: 'a file path', type: 'path' }),

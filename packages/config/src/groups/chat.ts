@@ -21,6 +21,7 @@ export const chatGroup = defineGroup({
       kind: list(ORGANIZATION, { items: 'organisations', max: 10_000 }),
       default: '',
       doc: 'Organisations that use the runtime although CHAT_EXECUTION_MODE is direct_llm.',
+      setByStart: 'dev-runtime, the organisation that it creates',
       reloadable: true
     }),
     CHAT_RUNTIME_DISABLED_ORGS: key({

@@ -1,0 +1,47 @@
+import { type Finding, fail, ok, warn } from './finding.ts'
+
+const TIMEOUT_MS = 3000
+const MAX_SHOWN = 300
+
+interface Service {
+  /** `api` or `runtime`. */
+  readonly name: string
+  /** Without a slash at the end. */
+  readonly url: string
+  /** Chats work without it. */
+  readonly optional: boolean
+  readonly advice: string
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.name === 'TimeoutError') return `no answer within ${TIMEOUT_MS} ms`
+  const cause = error.cause instanceof Error ? error.cause : error
+  return cause.message || ('code' in cause ? String(cause.code) : cause.name)
+}
+
+async function get(url: string): Promise<{ status: number; text: string }> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'manual' })
+  return { status: response.status, text: (await response.text()).slice(0, MAX_SHOWN) }
+}
+
+/** Asks GET /health, then GET /ready. */
+export async function checkService(service: Service): Promise<Finding> {
+  const { name, url, advice } = service
+  const bad = service.optional ? warn : fail
+  try {
+    const health = await get(`${url}/health`)
+    if (health.status !== 200 || !/"status"\s*:\s*"(healthy|draining)"/.test(health.text)) {
+      return bad(
+        name,
+        `${url}/health answers ${health.status} and not a Semibot's health`,
+        `is another program on this port? ${advice}`
+      )
+    }
+    const ready = await get(`${url}/ready`)
+    if (ready.status === 200) return ok(name, `${url} is ready`)
+    return bad(name, `${url} is up and not ready: ${ready.text}`, `see ${url}/ready and its log`)
+  } catch (error) {
+    return bad(name, `${reasonOf(error)} at ${url}`, advice)
+  }
+}
