@@ -1,3 +1,5 @@
 export * from './llm-error.ts'
 export * from './openai-compatible/provider.ts'
+export { withOneRetry } from './retry.ts'
 export * from './types.ts'
+export { estimateUsage } from './usage.ts'

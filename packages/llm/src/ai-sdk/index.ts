@@ -1,3 +1,4 @@
+export { errorOfAiSdk, finishReasonOf } from './convert.ts'
 export {
   AI_SDK_PROVIDERS,
   type AiSdkConnection,
