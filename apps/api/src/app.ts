@@ -1,4 +1,5 @@
 import { createDrain, createServer, type Drain, type Server, type ServiceLogger } from '@semibot/service-kit'
+import { describeError } from './describe-error.ts'
 import type { ApiEnv } from './env.ts'
 import { openApiPlugin } from './openapi/plugin.ts'
 import { adminAuthPlugin } from './plugins/admin-auth.ts'
@@ -27,7 +28,7 @@ const FLUSH_MS = 6000
 
 /** The api, ready to listen. What runs is what is registered here, in this order. */
 export async function buildApp({ env, logger, version }: AppOptions): Promise<Server> {
-  const app = createServer({ logger: logger.logger, trustProxy: env.TRUST_PROXY })
+  const app = createServer({ logger: logger.logger, trustProxy: [...env.TRUST_PROXY], mapError: describeError })
   const drain: Drain = createDrain({ graceMs: env.SHUTDOWN_GRACE_MS, flushMs: FLUSH_MS })
   drain.hook(app)
 

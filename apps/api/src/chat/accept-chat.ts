@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Agent, ChatRequest } from '@semibot/chat-protocol'
-import type { AcceptResult } from '@semibot/db'
+import type { ChatRequest } from '@semibot/chat-protocol'
+import type { AcceptResult, Agent } from '@semibot/db'
 import { RequestError } from '@semibot/service-kit'
 import { v7 as uuid } from 'uuid'
 import type { ChatExecution } from '../adapters/chat-executor.ts'

@@ -5,9 +5,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Face } from '../faces/face.ts'
 import type { EventLog, ExecutionEvents } from './event-log.ts'
 import { type FinishedExecution, resultOf, waitForEnd } from './json-reply.ts'
+import type { RunningExecutions } from './running-executions.ts'
 import { storedEvents } from './stored-events.ts'
 import { modeHeaders, streamReply } from './stream-reply.ts'
-import type { RunningExecutions } from './running-executions.ts'
 
 export interface AnswerServices {
   events: EventLog

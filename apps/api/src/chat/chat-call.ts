@@ -1,5 +1,4 @@
 import { HEADERS } from '@semibot/chat-protocol'
-import { DatabaseUnavailableError } from '@semibot/db'
 import { RequestError } from '@semibot/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Caller } from '../auth/caller.ts'
@@ -99,12 +98,9 @@ async function accept(services: ChatCallServices, request: FastifyRequest, body:
       traceparent: traceparentOf(request.headers[HEADERS.traceparent])
     })
   } catch (error) {
-    if (!(error instanceof DatabaseUnavailableError)) throw error
-    services.metrics.requestFinished('error')
-    throw new RequestError('OVERLOADED', 'the chat could not be stored, nothing of it was kept; try again', {
-      retryAfterSeconds: 2,
-      cause: error
-    })
+    // What the caller can put right is no failure of ours.
+    if (!(error instanceof RequestError)) services.metrics.requestFinished('error')
+    throw error
   }
 }
 

@@ -24,7 +24,14 @@ export interface ModeQuestion {
 }
 
 /** The rule that decided. In the order in which they are asked. */
-export type ModeRule = 'forced_open' | 'org_disabled' | 'fallback_open' | 'not_admitted' | 'percent' | 'org_enabled' | 'execution_mode'
+export type ModeRule =
+  | 'forced_open'
+  | 'org_disabled'
+  | 'fallback_open'
+  | 'not_admitted'
+  | 'percent'
+  | 'org_enabled'
+  | 'execution_mode'
 
 export interface ModeChoice {
   mode: ChatMode
@@ -51,7 +58,8 @@ export function chooseMode(rules: CutoverRules, fallback: FallbackView, question
 
   const enabled = names(rules.enabledOrgs, question)
   if (!enabled && rules.executionMode !== 'runtime_orchestrator') return { mode: 'direct_llm', rule: 'not_admitted' }
-  if (sessionBucket(question.sessionId) >= (rules.percent / 100) * SESSION_BUCKETS) return { mode: 'direct_llm', rule: 'percent' }
+  if (sessionBucket(question.sessionId) >= (rules.percent / 100) * SESSION_BUCKETS)
+    return { mode: 'direct_llm', rule: 'percent' }
   return { mode: 'runtime_orchestrator', rule: enabled ? 'org_enabled' : 'execution_mode' }
 }
 

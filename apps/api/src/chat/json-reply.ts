@@ -40,7 +40,10 @@ export function resultOf(finished: FinishedExecution): ChatResult {
 function failure(code: ErrorCode, message: string): RequestError {
   const status = statusOf(code)
   const headers = { 'x-should-retry': 'false' }
-  return new RequestError(code, message, { headers, ...(status === 429 || status === 503 ? { retryAfterSeconds: 1 } : {}) })
+  return new RequestError(code, message, {
+    headers,
+    ...(status === 429 || status === 503 ? { retryAfterSeconds: 1 } : {})
+  })
 }
 
 /** Resolves with the end of the execution. Every execution has one, so this needs no limit of its own. */

@@ -113,12 +113,7 @@ class MemoryExecutionEvents implements ExecutionEvents {
   ended = false
   started: ChatEventOf<'execution.started'> | undefined
 
-  constructor(
-    identity: ExecutionIdentity,
-    limits: MemoryEventLogLimits,
-    now: () => number,
-    accounting: Accounting
-  ) {
+  constructor(identity: ExecutionIdentity, limits: MemoryEventLogLimits, now: () => number, accounting: Accounting) {
     this.executionId = identity.executionId
     this.sessionId = identity.sessionId
     this.messageId = identity.messageId

@@ -39,7 +39,13 @@ export function recordFailure(
   if (code === 'RUNTIME_OVERLOADED') services.metrics.shed('runtime_overloaded')
   else services.metrics.executionFinished(mode, { ok: false, code, latencyMs })
 
-  const fields = { ...fieldsOf(execution, attempt), code, origin: error.origin, detail: quotable(error.message), ...causeOf(error) }
+  const fields = {
+    ...fieldsOf(execution, attempt),
+    code,
+    origin: error.origin,
+    detail: quotable(error.message),
+    ...causeOf(error)
+  }
   if (mode === 'direct_llm') {
     services.log.warn(fields, LOG.directFailed(code))
     return

@@ -43,7 +43,7 @@ const DEADLINE_SLACK_MS = 1000
 /** How an execution ended, as it is stored. */
 interface ExecutionEnd {
   status: 'completed' | 'failed' | 'cancelled'
-  messageStatus: MessageStatus
+  messageStatus: Exclude<MessageStatus, 'streaming'>
   usage?: Usage
   finishReason?: FinishReason
   error?: { code: ErrorCode; message: string }
@@ -244,10 +244,22 @@ class Run {
   async #complete(mode: ChatMode, attempts: number, outcome: ExecutionOutcome): Promise<void> {
     const { usage, finishReason } = outcome
     const latencyMs = performance.now() - this.startedAt
-    const stored = await this.#store(mode, attempts, { status: 'completed', messageStatus: 'complete', usage, finishReason })
+    const stored = await this.#store(mode, attempts, {
+      status: 'completed',
+      messageStatus: 'complete',
+      usage,
+      finishReason
+    })
     if (!stored) return this.#refuse({ code: 'INTERNAL', message: 'the answer could not be stored', retryable: true })
     this.#services.metrics.requestFinished('success')
-    this.#events.append({ type: 'execution.completed', finishReason, usage, mode, attempts, latencyMs: Math.round(latencyMs) })
+    this.#events.append({
+      type: 'execution.completed',
+      finishReason,
+      usage,
+      mode,
+      attempts,
+      latencyMs: Math.round(latencyMs)
+    })
   }
 
   async #fail(mode: ChatMode, attempts: number, error: ExecutionError): Promise<void> {
@@ -287,6 +299,7 @@ class Run {
       mode,
       attempts,
       model: agent.model,
+      lastSeq: this.#events.lastSeq + 1,
       latencyMs: Math.round(performance.now() - this.startedAt),
       ...(firstTextAt === undefined ? {} : { firstTokenMs: Math.round(firstTextAt - this.startedAt) }),
       ...(this.#fallbackReason === undefined ? {} : { fallbackReason: this.#fallbackReason }),

@@ -1,4 +1,11 @@
-import { type ChatEvent, type ChatEventBody, type EventError, ERROR_CODES, type ErrorCode, isRetryable } from '@semibot/chat-protocol'
+import {
+  type ChatEvent,
+  type ChatEventBody,
+  ERROR_CODES,
+  type ErrorCode,
+  type EventError,
+  isRetryable
+} from '@semibot/chat-protocol'
 import type { ExecutionRecord } from '@semibot/db'
 
 /**

@@ -1,8 +1,8 @@
-import { type ChatEvent, HEADERS } from '@semibot/chat-protocol'
+import { HEADERS } from '@semibot/chat-protocol'
 import { createSseWriter, type Drain } from '@semibot/service-kit'
 import type { FastifyReply } from 'fastify'
 import type { Face, FaceContext } from '../faces/face.ts'
-import type { EventReader, ExecutionEvents } from './event-log.ts'
+import type { ExecutionEvents } from './event-log.ts'
 
 export interface StreamReplyOptions {
   face: Face
@@ -16,11 +16,6 @@ export interface StreamReplyOptions {
   /** The client went away before the end. */
   onDisconnect?: () => void
 }
-
-/** A client that takes nothing for this long is cut off; it can come back and resume. */
-const SLOW_READER_MS = 60_000
-/** Frames are joined up to this size before they are written at once. */
-const MAX_BATCH_CHARACTERS = 64 * 1024
 
 /**
  * Streams the events of an execution in the frames of a face until the terminal one. The status line goes
@@ -45,7 +40,6 @@ export async function streamReply(reply: FastifyReply, events: ExecutionEvents, 
     heartbeatFrame: options.face.heartbeatFrame,
     headers: { ...options.headers, ...modeHeaders(events) },
     onClose: (completed) => {
-      clearTimeout(slow)
       reader.close()
       untrack()
       if (!completed) options.onDisconnect?.()
@@ -53,42 +47,22 @@ export async function streamReply(reply: FastifyReply, events: ExecutionEvents, 
   })
   const untrack = options.drain.track({ raw: writer.raw, finish: options.finish })
   const encode = options.face.encoder(options.context)
-  let slow: NodeJS.Timeout | undefined
-  let scheduled = false
 
+  // Frames of one turn of the loop leave in one write: the writer sees to that.
   const pump = () => {
-    scheduled = false
-    clearTimeout(slow)
-    while (!writer.ended) {
-      const batch = readBatch(reader, encode)
-      if (reader.ended) return writer.end(batch)
+    while (!(writer.congested || writer.ended)) {
+      const event = reader.next()
+      if (event !== undefined) writer.write(encode(event))
+      else if (reader.ended) writer.end()
       // What this client has not read is gone; better a cut, after which it can ask again, than a hole.
-      if (reader.expired) return void writer.raw.destroy()
-      if (batch === '') return
-      if (!writer.write(batch)) {
-        slow = setTimeout(() => writer.raw.destroy(), SLOW_READER_MS)
-        return writer.onDrained(pump)
-      }
+      else if (reader.expired) writer.raw.destroy()
+      else return
     }
+    if (!writer.ended) writer.onDrained(pump)
   }
-  // All frames that arrive in one turn of the loop leave in one write.
-  wake = () => {
-    if (scheduled || writer.congested) return
-    scheduled = true
-    queueMicrotask(pump)
-  }
+  wake = pump
   if (options.face.opening !== '') writer.write(options.face.opening)
   pump()
-}
-
-function readBatch(reader: EventReader, encode: (event: ChatEvent) => string) {
-  let batch = ''
-  while (batch.length < MAX_BATCH_CHARACTERS) {
-    const event = reader.next()
-    if (event === undefined) break
-    batch += encode(event)
-  }
-  return batch
 }
 
 /** Which mode answers, and whether it is the second choice. */

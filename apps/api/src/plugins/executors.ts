@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import { findAgent, findExecution, notifyCancel, watchCancels } from '@semibot/db'
+import { type Agent, findAgent, findExecution, notifyCancel, watchCancels } from '@semibot/db'
 import { createOpenAiCompatibleProvider, type LlmProvider } from '@semibot/llm'
 import { createAiSdkProvider } from '@semibot/llm/ai-sdk'
 import type { Drain } from '@semibot/service-kit'
@@ -37,7 +37,7 @@ export const executorsPlugin = fp<{ drain: Drain }>(
       bodyTimeout: 0
     })
     const running = new RunningExecutions()
-    const agents = new LRUCache<string, NonNullable<Awaited<ReturnType<typeof findAgent>>>>({
+    const agents = new LRUCache<string, Agent>({
       max: AGENT_CACHE_ENTRIES,
       ttl: AGENT_CACHE_MS
     })
@@ -70,7 +70,7 @@ export const executorsPlugin = fp<{ drain: Drain }>(
         if (agent !== undefined) agents.set(key, agent)
         return agent
       },
-      findExecution: (scope, executionId) => findExecution(app.db, scope.orgId, executionId, scope.userId),
+      findExecution: (scope, executionId) => findExecution(app.db, scope.orgId, scope.userId, executionId),
       cancelElsewhere: (executionId) => notifyCancel(app.db, executionId),
       defaultModel: env.LLM_MODEL,
       allowedModels: new Set(env.LLM_MODELS),
@@ -80,10 +80,17 @@ export const executorsPlugin = fp<{ drain: Drain }>(
       drain
     })
 
+    const cancels = watchCancels({
+      url: env.DATABASE_URL,
+      applicationName: 'semibot-api-cancels',
+      onCancel: (executionId) => running.get(executionId)?.cancel('user'),
+      onError: (error) => app.log.warn({ err: error }, '[Chat] 取消通知通道中断，正在重连')
+    })
+
     // The streams have ended in preClose; what runs on without a reader ends here, before the database goes.
     app.addHook('onClose', async () => {
       await running.shutdown()
-      await Promise.all([llm.close(), runtimeHttp.destroy()])
+      await Promise.all([llm.close(), runtimeHttp.destroy(), cancels.close()])
     })
   },
   { name: 'executors', dependencies: ['environment', 'database', 'metrics', 'limits'] }

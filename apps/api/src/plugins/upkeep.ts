@@ -1,5 +1,6 @@
 import { deleteExpiredIdempotencyKeys, ensurePartitions, heartbeat, retireInstance, sweepOrphans } from '@semibot/db'
 import fp from 'fastify-plugin'
+import type { RunningExecution } from '../chat/running-executions.ts'
 import {
   INSTANCE_HEARTBEAT_MS,
   INSTANCE_STALE_MS,
@@ -7,7 +8,6 @@ import {
   PROGRESS_SAVE_MS,
   UPKEEP_MS
 } from '../constants/config.ts'
-import type { RunningExecution } from '../chat/running-executions.ts'
 
 /**
  * What the api does beside answering: says that it lives, ends the executions of processes that died, saves

@@ -9,7 +9,12 @@ t.afterEach(() => mock.timers.reset())
 function start(remainingMs = 60_000) {
   let now = 0
   const expired: string[] = []
-  const watch = watchRuntimeCall({ acceptMs: 1000, stallMs: 1800 }, remainingMs, (timer) => expired.push(timer), () => now)
+  const watch = watchRuntimeCall(
+    { acceptMs: 1000, stallMs: 1800 },
+    remainingMs,
+    (timer) => expired.push(timer),
+    () => now
+  )
   const pass = (milliseconds: number) => {
     now += milliseconds
     mock.timers.tick(milliseconds)

@@ -6,7 +6,12 @@ const ORG = '0192a0de-0000-7000-8000-000000000001'
 const question = { orgId: ORG, orgSlug: 'acme', sessionId: '0192a0de-0000-7000-8000-00000000000a' }
 const closed: FallbackView = { open: false, forced: null }
 
-function rules(changes: { mode?: CutoverRules['executionMode']; enabled?: string[]; disabled?: string[]; percent?: number }) {
+function rules(changes: {
+  mode?: CutoverRules['executionMode']
+  enabled?: string[]
+  disabled?: string[]
+  percent?: number
+}) {
   return {
     executionMode: changes.mode ?? 'direct_llm',
     enabledOrgs: new Set(changes.enabled ?? []),
@@ -23,12 +28,30 @@ t.test('the first rule that applies decides', async (t) => {
     ['another org is enabled', rules({ enabled: ['other'] }), closed, 'not_admitted', 'direct_llm'],
     ['mode for everybody', rules({ mode: 'runtime_orchestrator' }), closed, 'execution_mode', 'runtime_orchestrator'],
     ['deny wins over allow', rules({ enabled: ['acme'], disabled: ['acme'] }), closed, 'org_disabled', 'direct_llm'],
-    ['deny wins over the mode', rules({ mode: 'runtime_orchestrator', disabled: [ORG] }), closed, 'org_disabled', 'direct_llm'],
+    [
+      'deny wins over the mode',
+      rules({ mode: 'runtime_orchestrator', disabled: [ORG] }),
+      closed,
+      'org_disabled',
+      'direct_llm'
+    ],
     ['fallback is active', rules({ enabled: ['acme'] }), { open: true, forced: null }, 'fallback_open', 'direct_llm'],
     ['forced open', rules({ enabled: ['acme'] }), { open: false, forced: 'open' }, 'forced_open', 'direct_llm'],
-    ['forced closed beats evidence', rules({ enabled: ['acme'] }), { open: true, forced: 'closed' }, 'org_enabled', 'runtime_orchestrator'],
+    [
+      'forced closed beats evidence',
+      rules({ enabled: ['acme'] }),
+      { open: true, forced: 'closed' },
+      'org_enabled',
+      'runtime_orchestrator'
+    ],
     ['forced closed admits nobody', rules({}), { open: true, forced: 'closed' }, 'not_admitted', 'direct_llm'],
-    ['forced closed does not beat deny', rules({ enabled: ['acme'], disabled: ['acme'] }), { open: false, forced: 'closed' }, 'org_disabled', 'direct_llm'],
+    [
+      'forced closed does not beat deny',
+      rules({ enabled: ['acme'], disabled: ['acme'] }),
+      { open: false, forced: 'closed' },
+      'org_disabled',
+      'direct_llm'
+    ],
     ['no session is in 0 %', rules({ enabled: ['acme'], percent: 0 }), closed, 'percent', 'direct_llm']
   ]
   for (const [name, rule, fallback, expected, mode] of rows) {
@@ -38,26 +61,37 @@ t.test('the first rule that applies decides', async (t) => {
 
 t.test('the two lines of the runbook that disable the runtime send nobody to it', async (t) => {
   fc.assert(
-    fc.property(fc.uuid(), fc.uuid(), fc.double({ min: 0, max: 100, noNaN: true }), fc.boolean(), (orgId, sessionId, percent, open) => {
-      const choice = chooseMode(
-        rules({ mode: 'direct_llm', enabled: [], percent }),
-        { open, forced: 'closed' },
-        { orgId, orgSlug: 'any', sessionId }
-      )
-      return choice.mode === 'direct_llm'
-    })
+    fc.property(
+      fc.uuid(),
+      fc.uuid(),
+      fc.double({ min: 0, max: 100, noNaN: true }),
+      fc.boolean(),
+      (orgId, sessionId, percent, open) => {
+        const choice = chooseMode(
+          rules({ mode: 'direct_llm', enabled: [], percent }),
+          { open, forced: 'closed' },
+          { orgId, orgSlug: 'any', sessionId }
+        )
+        return choice.mode === 'direct_llm'
+      }
+    )
   )
   t.pass('for every organisation, session and percentage')
 })
 
 t.test('a growing percentage only ever adds sessions', async (t) => {
   fc.assert(
-    fc.property(fc.uuid(), fc.integer({ min: 0, max: 100 }), fc.integer({ min: 0, max: 100 }), (sessionId, one, two) => {
-      const [low, high] = one < two ? [one, two] : [two, one]
-      const mode = (percent: number) =>
-        chooseMode(rules({ enabled: ['acme'], percent }), closed, { ...question, sessionId }).mode
-      return mode(low) === 'direct_llm' || mode(high) === 'runtime_orchestrator'
-    })
+    fc.property(
+      fc.uuid(),
+      fc.integer({ min: 0, max: 100 }),
+      fc.integer({ min: 0, max: 100 }),
+      (sessionId, one, two) => {
+        const [low, high] = one < two ? [one, two] : [two, one]
+        const mode = (percent: number) =>
+          chooseMode(rules({ enabled: ['acme'], percent }), closed, { ...question, sessionId }).mode
+        return mode(low) === 'direct_llm' || mode(high) === 'runtime_orchestrator'
+      }
+    )
   )
   let admitted = 0
   for (let index = 0; index < 10_000; index++) {

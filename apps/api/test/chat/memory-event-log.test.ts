@@ -18,7 +18,10 @@ t.test('events are numbered from 1 and read from any place', async (t) => {
   for (const text of ['a', 'b', 'c']) events.append(delta(text))
   events.append(cancelled())
   const late = events.read(1, () => {})
-  t.same(readAll(late).map((event) => event.seq), [2, 3, 4])
+  t.same(
+    readAll(late).map((event) => event.seq),
+    [2, 3, 4]
+  )
   t.ok(late.ended, 'the reader has seen the end')
   t.ok(events.read(99, () => {}).ended, 'whoever asks for more than there is has seen the end too')
   t.throws(() => events.append(delta('d')), /has ended/, 'nothing follows the terminal event')
@@ -42,7 +45,10 @@ t.test('any number of readers, joining and reading at any time, see the same eve
         const all = [...seen, ...readAll(reader)]
         return (
           all.length === written.length &&
-          all.every((event, index) => event.seq === index + 1 && event.type === 'message.delta' && event.delta === written[index])
+          all.every(
+            (event, index) =>
+              event.seq === index + 1 && event.type === 'message.delta' && event.delta === written[index]
+          )
         )
       })
     })

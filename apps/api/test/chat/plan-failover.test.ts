@@ -21,7 +21,11 @@ t.test('each row gives its plan', async (t) => {
     ['a tool that broke', { origin: 'tool', code: 'TOOL_FAILED' }, 'replace'],
     ['text visible, the client can retract', { textVisible: true }, 'retract'],
     ['text visible, the model continues a prefix', { textVisible: true, continuation: 'prefix' }, 'continue'],
-    ['continuing comes before retracting', { textVisible: true, continuation: 'prefix', canRetract: false }, 'continue'],
+    [
+      'continuing comes before retracting',
+      { textVisible: true, continuation: 'prefix', canRetract: false },
+      'continue'
+    ],
     ['text visible, an old client, no prefix', { textVisible: true, canRetract: false }, 'fail'],
     ['the model provider is down', { origin: 'llm', code: 'LLM_UNAVAILABLE' }, 'fail'],
     ['the model provider refuses', { origin: 'llm', code: 'LLM_RATE_LIMITED' }, 'fail'],

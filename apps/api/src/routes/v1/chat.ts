@@ -8,8 +8,6 @@ import { CHAT_DOCS } from '../../openapi/chat-docs.ts'
 
 /** Chat calls: `POST /api/v1/chat`, and the two routes that speak Agent2UI frames. */
 export const chatRoutes: FastifyPluginAsyncZod = async (app) => {
-  app.addHook('onRequest', app.authenticate)
-
   app.post('/chat', { schema: { ...CHAT_DOCS.chat, body: chatRequestSchema } }, (request, reply) => {
     const { stream, onDisconnect, ...body } = request.body
     return handleChatCall(app.chat, request, reply, { face: nativeFace, stream, onDisconnect, body })

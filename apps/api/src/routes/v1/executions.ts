@@ -13,7 +13,6 @@ const seq = z.coerce.number().int().nonnegative()
 
 /** What became of a chat: its state, its events again, its end. */
 export const executionRoutes: FastifyPluginAsyncZod = async (app) => {
-  app.addHook('onRequest', app.authenticate)
   const { chat } = app
 
   app.get(
@@ -32,7 +31,12 @@ export const executionRoutes: FastifyPluginAsyncZod = async (app) => {
     { schema: { ...CHAT_DOCS.events, params, querystring: z.object({ after: seq.optional() }) } },
     (request, reply) => {
       const { executionId } = request.params
-      const options = { face: nativeFace, stream: true, onDisconnect: 'detach' as const, after: afterOf(request.headers['last-event-id'], request.query.after) }
+      const options = {
+        face: nativeFace,
+        stream: true,
+        onDisconnect: 'detach' as const,
+        after: afterOf(request.headers['last-event-id'], request.query.after)
+      }
       const events = chat.events.get(executionId)
       if (events === undefined) return answerStored(chat, request, reply, executionId, options)
       if (!mayRead(request, events)) throw notFound()

@@ -1,0 +1,267 @@
+import type { ChatEventBody } from '@semibot/chat-protocol'
+import t, { type Test } from 'tap'
+import { Agent } from 'undici'
+import { type ChatExecution, ExecutionError } from '../../src/adapters/chat-executor.ts'
+import { createRuntimeAdapter } from '../../src/adapters/runtime.adapter.ts'
+import { type RuntimeCall, startFakeRuntime, USAGE } from '../helpers/fake-runtime.ts'
+
+const execution: ChatExecution = {
+  executionId: '0192a0de-0000-7000-8000-000000000001',
+  orgId: '0192a0de-0000-7000-8000-000000000002',
+  sessionId: '0192a0de-0000-7000-8000-000000000003',
+  userId: null,
+  messageId: '0192a0de-0000-7000-8000-000000000004',
+  message: 'Hello',
+  history: [{ role: 'user', content: 'before' }],
+  agent: { id: 'a', slug: 'default', systemPrompt: '', model: 'simulator', tools: [] },
+  requestId: 'request-1',
+  traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+}
+const { messageId } = execution
+
+/** Runs one execution against a runtime that behaves as given; answers how it ended and what was emitted. */
+async function run(
+  t: Test,
+  behave: (call: RuntimeCall) => void,
+  options: { url?: string; signal?: AbortSignal; timeouts?: { acceptMs: number; stallMs: number } } = {}
+) {
+  const runtime = await startFakeRuntime(t, behave)
+  const dispatcher = new Agent({ connections: null, connect: { timeout: 500 } })
+  t.teardown(() => dispatcher.destroy())
+  const adapter = createRuntimeAdapter({
+    dispatcher,
+    pickInstance: () => options.url ?? runtime.url,
+    serviceToken: 'service-token',
+    timeouts: options.timeouts ?? { acceptMs: 5000, stallMs: 5000 }
+  })
+  const events: ChatEventBody[] = []
+  let accepted = 0
+  const end = adapter
+    .execute(execution, {
+      signal: options.signal ?? new AbortController().signal,
+      emit: (event) => events.push(event),
+      accepted: () => accepted++,
+      flow: { congested: false, onDrained: (callback) => callback() },
+      attempt: 1,
+      remainingMs: 4200,
+      wholeAnswer: false
+    })
+    .then(
+      (outcome) => ({ outcome, error: undefined }),
+      (error: unknown) => ({ outcome: undefined, error })
+    )
+  return { runtime, events, end, accepted: () => accepted }
+}
+
+t.test('passes the events of the answer on and gives the outcome', async (t) => {
+  const { end, events, accepted, runtime } = await run(t, (call) => {
+    call.begin()
+    call.finish('Hi')
+  })
+  t.same((await end).outcome, { finishReason: 'stop', usage: USAGE })
+  t.equal(accepted(), 1)
+  t.same(
+    events.map((event) => event.type),
+    ['message.started', 'message.delta', 'message.completed']
+  )
+  const [call] = runtime.calls
+  t.match(call?.headers, {
+    authorization: 'Bearer service-token',
+    'x-request-timeout-ms': '4200',
+    'x-attempt': '1',
+    'x-request-id': 'request-1',
+    'x-org-id': execution.orgId,
+    traceparent: execution.traceparent
+  })
+  t.match(call?.body, { message: 'Hello', history: [{ role: 'user', content: 'before' }], agent: { slug: 'default' } })
+})
+
+t.test('each way of failing has its code and its origin', async (t) => {
+  const rows: [string, (call: RuntimeCall) => void, string, string][] = [
+    ['500', (call) => void call.response.writeHead(500).end('{}'), 'RUNTIME_INTERNAL', 'runtime'],
+    [
+      '503',
+      (call) => void call.response.writeHead(503, { 'retry-after': '1' }).end('{}'),
+      'RUNTIME_OVERLOADED',
+      'runtime'
+    ],
+    ['429', (call) => void call.response.writeHead(429).end('{}'), 'RUNTIME_OVERLOADED', 'runtime'],
+    ['401', (call) => void call.response.writeHead(401).end('{}'), 'RUNTIME_INTERNAL', 'runtime'],
+    ['400', (call) => void call.response.writeHead(400).end('{}'), 'RUNTIME_PROTOCOL', 'runtime'],
+    [
+      'HTML with 200',
+      (call) => void call.response.writeHead(200, { 'content-type': 'text/html' }).end('<p>'),
+      'RUNTIME_PROTOCOL',
+      'runtime'
+    ],
+    [
+      'garbage',
+      (call) => {
+        call.begin()
+        call.response.end('data: {"type":\n\n')
+      },
+      'RUNTIME_PROTOCOL',
+      'runtime'
+    ],
+    [
+      'an unknown event',
+      (call) => {
+        call.begin()
+        call.response.end('data: {"type":"surprise"}\n\n')
+      },
+      'RUNTIME_PROTOCOL',
+      'runtime'
+    ],
+    ['text before the start', (call) => call.finish('Hi'), 'RUNTIME_PROTOCOL', 'runtime'],
+    [
+      'a start that comes twice',
+      (call) => {
+        call.begin()
+        call.begin()
+      },
+      'RUNTIME_PROTOCOL',
+      'runtime'
+    ],
+    [
+      'an event after the end',
+      (call) => {
+        call.begin()
+        call.send({ type: 'execution.cancelled', reason: 'user' }, { type: 'message.started', messageId })
+        call.response.end()
+      },
+      'RUNTIME_PROTOCOL',
+      'runtime'
+    ],
+    [
+      'an event of another message',
+      (call) => {
+        call.begin()
+        call.send({ type: 'message.delta', messageId: 'other', delta: 'x' })
+      },
+      'RUNTIME_PROTOCOL',
+      'runtime'
+    ],
+    [
+      'no terminal event',
+      (call) => {
+        call.begin()
+        call.response.end()
+      },
+      'RUNTIME_UNAVAILABLE',
+      'runtime'
+    ],
+    [
+      'a reset',
+      (call) => {
+        call.begin()
+        setImmediate(() => call.response.destroy())
+      },
+      'RUNTIME_UNAVAILABLE',
+      'runtime'
+    ],
+    [
+      'a runtime that goes away',
+      (call) => {
+        call.begin()
+        call.send({ type: 'execution.interrupted', reason: 'draining' })
+        call.response.end()
+      },
+      'RUNTIME_UNAVAILABLE',
+      'runtime'
+    ],
+    [
+      'a failure of the model',
+      (call) => {
+        call.begin()
+        call.send({
+          type: 'execution.failed',
+          error: { code: 'LLM_RATE_LIMITED', message: 'slow down', retryable: true, origin: 'llm' }
+        })
+        call.response.end()
+      },
+      'LLM_RATE_LIMITED',
+      'llm'
+    ],
+    [
+      'a failure without origin',
+      (call) => {
+        call.begin()
+        call.send({ type: 'execution.failed', error: { code: 'INTERNAL', message: 'oops', retryable: true } })
+        call.response.end()
+      },
+      'RUNTIME_INTERNAL',
+      'runtime'
+    ],
+    [
+      'an event of 300 KB',
+      (call) => {
+        call.begin()
+        call.send({ type: 'message.delta', messageId, delta: 'x'.repeat(300 * 1024) })
+      },
+      'RUNTIME_PROTOCOL',
+      'runtime'
+    ]
+  ]
+  for (const [name, behave, code, origin] of rows) {
+    const { end } = await run(t, behave)
+    const { error } = await end
+    t.ok(error instanceof ExecutionError, `${name}: an execution error`)
+    t.match(error, { code, origin }, `${name}: ${code}`)
+  }
+})
+
+t.test('a runtime that is not there is known at once', async (t) => {
+  const { end } = await run(t, () => {}, { url: 'http://127.0.0.1:1' })
+  t.match((await end).error, { code: 'RUNTIME_UNAVAILABLE', origin: 'runtime' })
+})
+
+t.test('a runtime that does not accept, or falls silent, is given up and its call is closed', async (t) => {
+  const silent = await run(t, () => {}, { timeouts: { acceptMs: 50, stallMs: 5000 } })
+  t.match((await silent.end).error, { code: 'RUNTIME_UNAVAILABLE', message: /did not accept/ })
+  await silent.runtime.calls[0]?.closed
+
+  const stalled = await run(t, (call) => call.begin(), { timeouts: { acceptMs: 5000, stallMs: 50 } })
+  t.match((await stalled.end).error, { code: 'RUNTIME_STALLED', origin: 'runtime' })
+  await stalled.runtime.calls[0]?.closed
+  t.pass('the runtime saw both calls end')
+})
+
+t.test('a cancelled chat closes the call and gives the reason back', async (t) => {
+  const abort = new AbortController()
+  const { end, runtime } = await run(
+    t,
+    (call) => {
+      call.begin()
+      setImmediate(() => abort.abort(new Error('cancelled by the test')))
+    },
+    { signal: abort.signal }
+  )
+  t.match((await end).error, { message: 'cancelled by the test' })
+  await runtime.calls[0]?.closed
+  t.pass('the runtime saw its call end')
+})
+
+t.test('a truncated stream is never taken for an answer, wherever it is cut', async (t) => {
+  const whole = await new Promise<string>((resolve) => {
+    void run(t, (call) => {
+      let text = ''
+      const write = call.response.write.bind(call.response)
+      call.response.write = ((chunk: string) => {
+        text += chunk
+        return write(chunk)
+      }) as typeof write
+      call.begin()
+      call.finish('Hello, 世界')
+      resolve(text)
+    }).then(({ end }) => end)
+  })
+  const bytes = Buffer.from(whole)
+  for (let cut = 0; cut < bytes.length - 2; cut += 7) {
+    const { end } = await run(t, (call) => {
+      call.response.writeHead(200, { 'content-type': 'text/event-stream' }).end(bytes.subarray(0, cut))
+    })
+    const { error } = await end
+    if (!(error instanceof ExecutionError)) t.fail(`cut after ${cut} bytes was taken for an answer`)
+  }
+  t.ok(bytes.length > 500, 'there was something to cut')
+})
