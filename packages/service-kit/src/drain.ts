@@ -1,12 +1,13 @@
 import type { ServerResponse } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 
 export interface DrainOptions {
-  /** How long open streams may end by themselves, milliseconds. */
+  /** How long open answers may end by themselves, milliseconds. */
   graceMs: number
-  /** How long the last frames may take to reach slow readers, milliseconds. Default 1000. */
+  /** How long the last frames may take to reach slow readers, and other connections to end, milliseconds. Default 1000. */
   flushMs?: number
-  /** /ready answers 503 at least this long before the server stops to listen, milliseconds. Default 0. */
+  /** /ready answers 503 at least this long before the server stops to listen, milliseconds; part of `graceMs`. Default 0. */
   noticeMs?: number
 }
 
@@ -20,14 +21,97 @@ export interface DrainableStream {
 export interface Drain {
   readonly draining: boolean
   readonly openStreams: number
-  /** Returns the function that forgets the stream; it is forgotten by itself when the response closes. */
+  /** Returns the function that forgets the stream; it is forgotten by itself when its response closes. */
   track(stream: DrainableStream): () => void
-  /** Installs the hooks; call it once, before the server is ready. */
+  /** Installs the hooks. Call it once, before the routes. */
   hook(app: FastifyInstance): void
-  /** Called once when the drain begins. */
+  /** Calls back once when the drain begins; at once when it has begun already. */
   onDrain(callback: () => void): void
 }
 
-export function createDrain(_options: DrainOptions): Drain {
-  throw new Error('being written')
+/**
+ * Ends a server without cutting anybody off who could be served: when `app.close()` begins, readiness is
+ * withdrawn while the server still listens and answers with `connection: close`; requests and streams under way
+ * get `graceMs`; streams that are left get their terminal event and `flushMs` to deliver it; what is left then is
+ * destroyed, half-open connections included.
+ */
+export function createDrain(options: DrainOptions): Drain {
+  const { graceMs, flushMs = 1000, noticeMs = 0 } = options
+  const streams = new Set<DrainableStream>()
+  const callbacks: (() => void)[] = []
+  const idle = Promise.withResolvers<void>()
+  const delivered = Promise.withResolvers<void>()
+  let draining = false
+  let finishing = false
+  let requests = 0
+
+  function settle(): void {
+    if (!draining) return
+    if (requests === 0 && streams.size === 0) idle.resolve()
+    if (finishing && streams.size === 0) delivered.resolve()
+  }
+
+  async function drain(): Promise<void> {
+    draining = true
+    for (const callback of callbacks.splice(0)) callback()
+    await delay(noticeMs)
+    settle()
+    await within(idle.promise, graceMs - noticeMs)
+    finishing = true
+    for (const stream of streams) stream.finish()
+    settle()
+    await within(delivered.promise, flushMs)
+    for (const stream of streams) stream.raw.destroy()
+  }
+
+  return {
+    get draining() {
+      return draining
+    },
+    get openStreams() {
+      return streams.size
+    },
+    track(stream) {
+      const forget = (): void => {
+        if (streams.delete(stream)) settle()
+      }
+      if (stream.raw.closed) return forget
+      streams.add(stream)
+      stream.raw.once('close', forget)
+      return () => {
+        stream.raw.off('close', forget)
+        forget()
+      }
+    },
+    onDrain(callback) {
+      if (draining) callback()
+      else callbacks.push(callback)
+    },
+    hook(app) {
+      app.addHook('onRequest', (_request, reply, done) => {
+        // Polls that arrive during the drain must not prolong it.
+        if (!draining) {
+          requests++
+          reply.raw.once('close', () => {
+            requests--
+            settle()
+          })
+        }
+        done()
+      })
+      let lastResort: NodeJS.Timeout | undefined
+      app.addHook('preClose', async () => {
+        await drain()
+        lastResort = setTimeout(() => app.server.closeAllConnections(), flushMs)
+      })
+      app.addHook('onClose', async () => clearTimeout(lastResort))
+    }
+  }
+}
+
+async function within(work: Promise<void>, limitMs: number): Promise<void> {
+  const limit = new AbortController()
+  const timer = delay(Math.max(0, limitMs), undefined, { signal: limit.signal }).catch(() => {})
+  await Promise.race([work, timer])
+  limit.abort()
 }

@@ -1,8 +1,9 @@
 import { type ErrorCode, type ErrorDetail, statusOf } from '@semibot/chat-protocol'
 
 export interface RequestErrorOptions {
+  /** The fields that were not as expected. */
   details?: ErrorDetail[]
-  /** Becomes the header `retry-after`. */
+  /** Becomes the header `retry-after`, rounded up, at least 1. */
   retryAfterSeconds?: number
   headers?: Record<string, string>
   cause?: unknown
@@ -10,7 +11,7 @@ export interface RequestErrorOptions {
   status?: number
 }
 
-/** The one way to answer an error: code and message reach the client as they are. */
+/** The one way to answer an error: code and message reach the client as they are, `cause` never does. */
 export class RequestError extends Error {
   readonly code: ErrorCode
   readonly statusCode: number
@@ -24,7 +25,8 @@ export class RequestError extends Error {
     this.statusCode = options.status ?? statusOf(code)
     this.details = options.details
     this.headers = { ...options.headers }
-    if (options.retryAfterSeconds !== undefined)
+    if (options.retryAfterSeconds !== undefined) {
       this.headers['retry-after'] = String(Math.max(1, Math.ceil(options.retryAfterSeconds)))
+    }
   }
 }

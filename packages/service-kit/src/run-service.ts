@@ -1,3 +1,4 @@
+import closeWithGrace from 'close-with-grace'
 import type { FastifyInstance } from 'fastify'
 import type { ServiceLogger } from './logger.ts'
 
@@ -10,17 +11,86 @@ export interface ListenOptions {
 }
 
 export interface RunServiceOptions {
-  app: Pick<FastifyInstance, 'listen' | 'close' | 'ready'>
+  app: Pick<FastifyInstance, 'listen' | 'close'>
   logger: ServiceLogger
   listen: ListenOptions
   /** Runs before the server listens; a rejection ends the process with code 1. */
   start?: () => Promise<void>
-  /** Runs on SIGHUP after the log file was opened again. */
+  /** Runs on SIGHUP, after the log file was opened again. */
   onSighup?: () => void | Promise<void>
-  /** Longest shutdown, milliseconds; after it the process exits with 1. */
+  /** How long the drain may take, milliseconds; 5 s after it the process ends with code 1. */
   graceMs: number
 }
 
-export async function runService(_options: RunServiceOptions): Promise<void> {
-  throw new Error('being written')
+/** A reason not to start that the operator can act on; shown without a stack. */
+export class StartupError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'StartupError'
+  }
+}
+
+/** For what follows the drain: the last frames, other connections, database and Redis. */
+const CLOSE_MARGIN_MS = 5000
+
+/**
+ * The life of a service process. SIGTERM and SIGINT close the app and exit 0, or 1 when that takes too long or
+ * a second signal comes; SIGHUP opens the log file again and calls `onSighup`; an uncaught error closes the app
+ * and exits 1. When the service cannot start, one line says why and what to do, and the process exits 1.
+ * Resolves when the server listens.
+ */
+export async function runService(options: RunServiceOptions): Promise<void> {
+  const { app, logger: service, listen, start, onSighup, graceMs } = options
+  const { logger } = service
+
+  process.on('SIGHUP', () => {
+    service.reopen()
+    logger.info('SIGHUP: log file opened again')
+    Promise.resolve()
+      .then(onSighup)
+      .catch((error: unknown) => logger.error({ err: error }, 'SIGHUP: reload was refused'))
+  })
+  closeWithGrace(
+    {
+      delay: graceMs + CLOSE_MARGIN_MS,
+      skip: ['SIGHUP'],
+      logger: { error: (...parts: unknown[]) => logger.error({ detail: parts.map(String) }, 'shutdown was cut short') }
+    },
+    async ({ signal, err }) => {
+      if (err) logger.fatal({ err }, 'uncaught error, shutting down')
+      else logger.info(`${signal ?? 'end of work'}: shutting down`)
+      await app.close()
+      logger.info('shut down')
+      await service.flush()
+    }
+  )
+
+  try {
+    await start?.()
+    await app.listen({ host: listen.host, port: listen.port })
+  } catch (error) {
+    const message = startupMessage(error, listen)
+    if (message === undefined) logger.fatal({ err: error }, 'the service could not start')
+    else logger.fatal(message)
+    await service.flush()
+    process.exit(1)
+  }
+}
+
+/** What to do about a start that failed; undefined when only the error itself can tell. */
+export function startupMessage(error: unknown, listen: ListenOptions): string | undefined {
+  const { host, port, hostKey, portKey } = listen
+  if (error instanceof StartupError) return error.message
+  switch ((error as NodeJS.ErrnoException | undefined)?.code) {
+    case 'EADDRINUSE':
+      return `Port ${port} on ${host} is already in use. Stop the process that uses it, or set ${portKey} to a free port.`
+    case 'EACCES':
+      return `Port ${port} on ${host} may not be opened by this user. Set ${portKey} to a port above 1023.`
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `Address ${host} is not one of this machine's. Set ${hostKey} to 127.0.0.1, 0.0.0.0 or an address that is.`
+    default:
+      return undefined
+  }
 }

@@ -1,35 +1,220 @@
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
+import { SSE_HEADERS, sseComment } from '@semibot/chat-protocol'
 import type { FastifyReply } from 'fastify'
+import { enqueueFlush } from './flush-queue.ts'
 
 export interface SseWriterOptions {
-  /** A comment goes out when nothing else did for this long, milliseconds. */
+  /** A comment goes out whenever nothing else did for this long, milliseconds. */
   heartbeatMs: number
+  /** What goes out then. Default: a comment. */
+  heartbeatFrame?: string
   /** Most bytes that may wait for a slow reader; beyond it the connection is destroyed. Default 1 MiB. */
   maxBufferedBytes?: number
-  /** Extra response headers. */
+  /**
+   * How long a reader may leave full buffers untouched, milliseconds; then the connection is destroyed.
+   * Looked at once per `heartbeatMs`. Default 60 s.
+   */
+  stallMs?: number
+  /** Response headers beside the reply's own and those of every event stream. */
   headers?: Record<string, string>
+  /** Default 200. */
   status?: number
-  /** Called once; `completed` is true when `end` was called and everything reached the socket. */
+  /** Called once; `completed` is true when `end` was called and everything was handed to the network. */
   onClose?: (completed: boolean) => void
 }
 
-/** An open event stream: the hijacked response of one request. */
+/** An open event stream: the hijacked response of one request. Fits `FlowControl` of @semibot/chat-protocol. */
 export interface SseWriter {
   readonly raw: ServerResponse
-  /** Sends the frame as it is; false = congested, or already ended. Never throws. */
+  /** Sends the frame as it is, or drops it when the stream has ended. False = congested. Never throws. */
   write(frame: string): boolean
-  /** More is waiting for the reader than should; stop until `onDrained`. */
+  /** More is waiting for the reader than should: stop until `onDrained`. Always false once the stream closed. */
   readonly congested: boolean
-  /** Calls back once, as soon as the stream is not congested; at once when it is not. Never after it closed. */
+  /** Calls back once as soon as the stream is not congested any more, or is closed; at once when it is not congested. */
   onDrained(callback: () => void): void
-  /** Sends the last frame, if any, and ends the response. Only the first call counts. */
+  /** Sends the last frame, if any, and ends the response. Only the first call counts. Never throws. */
   end(frame?: string): void
   /** `end` was called or the connection is gone. */
   readonly ended: boolean
-  /** Resolves when the connection or response is closed; never rejects. */
+  /** Resolves when the response is closed, for whatever reason; never rejects. */
   readonly closed: Promise<void>
 }
 
-export function createSseWriter(_reply: FastifyReply, _options: SseWriterOptions): SseWriter {
-  throw new Error('being written')
+const HEARTBEAT = sseComment('heartbeat')
+/** A batch of this length (UTF-16 units) does not wait for the end of the loop turn. */
+const BATCH_LENGTH = 16 * 1024
+
+/**
+ * Takes the response over from Fastify (hijack), with the headers set so far, and opens an event stream on it.
+ *
+ * Frames that are written in one turn of the event loop leave in one system call at its end. Once the head
+ * is out, chunks are framed here (RFC 9112, section 7.1) and written to the socket: `response.write` costs
+ * a quarter more per chunk (see README).
+ */
+export function createSseWriter(reply: FastifyReply, options: SseWriterOptions): SseWriter {
+  reply.hijack()
+  return new ResponseWriter(reply, options)
+}
+
+class ResponseWriter implements SseWriter {
+  readonly raw: ServerResponse
+  readonly closed: Promise<void>
+  congested = false
+  ended = false
+  #pending = ''
+  #opened = false
+  #queued = false
+  /** The socket, once frames may go there directly. */
+  #socket: Socket | undefined
+  #waiting: (() => void)[] = []
+  #waitingSince = 0
+  readonly #timer: NodeJS.Timeout
+  readonly #heartbeatFrame: string
+  readonly #maxBufferedBytes: number
+  readonly #stallMs: number
+  readonly #onClose: ((completed: boolean) => void) | undefined
+  readonly #drained = (): void => this.#resume()
+
+  constructor(reply: FastifyReply, options: SseWriterOptions) {
+    const { raw } = reply
+    this.raw = raw
+    this.#heartbeatFrame = options.heartbeatFrame ?? HEARTBEAT
+    this.#maxBufferedBytes = options.maxBufferedBytes ?? 1024 * 1024
+    this.#stallMs = options.stallMs ?? 60_000
+    this.#onClose = options.onClose
+    this.#timer = setTimeout(() => this.#tick(), options.heartbeatMs).unref()
+    raw.on('error', ignore)
+    if (raw.destroyed) {
+      this.ended = true
+      this.closed = Promise.resolve().then(() => this.#close())
+      return
+    }
+    this.closed = new Promise((resolve) => {
+      raw.once('close', () => {
+        this.#close()
+        resolve()
+      })
+    })
+    raw.writeHead(options.status ?? 200, responseHeaders(reply, options.headers))
+    this.#enqueue()
+  }
+
+  write(frame: string): boolean {
+    if (this.ended) return true
+    this.#pending += frame
+    if (this.#pending.length >= BATCH_LENGTH) this.flush()
+    else this.#enqueue()
+    return !this.congested
+  }
+
+  onDrained(callback: () => void): void {
+    if (this.congested) this.#waiting.push(callback)
+    else callback()
+  }
+
+  end(frame = ''): void {
+    if (this.ended) return
+    this.ended = true
+    const last = this.#pending + frame
+    this.#pending = ''
+    if (!this.congested) this.#waitingSince = performance.now()
+    if (this.raw.destroyed) return
+    if (last === '') this.raw.end()
+    else this.raw.end(last)
+  }
+
+  /** Hands the batch to the network; called by the flush queue. */
+  flush(): void {
+    this.#queued = false
+    const { raw } = this
+    if (raw.destroyed || this.ended) return
+    const batch = this.#pending
+    this.#pending = ''
+    if (!this.#opened && batch === '') {
+      raw.flushHeaders()
+      this.#opened = true
+    } else if (batch !== '') {
+      this.#send(batch)
+      this.#opened = true
+    }
+  }
+
+  #enqueue(): void {
+    if (this.#queued) return
+    this.#queued = true
+    enqueueFlush(this)
+  }
+
+  #send(batch: string): void {
+    const socket = this.#directSocket()
+    const flowing =
+      socket === undefined
+        ? this.raw.write(batch)
+        : socket.write(`${Buffer.byteLength(batch).toString(16)}\r\n${batch}\r\n`)
+    if (this.congested) {
+      if (this.raw.writableLength > this.#maxBufferedBytes) this.raw.destroy()
+      return
+    }
+    this.#timer.refresh()
+    if (flowing) return
+    this.congested = true
+    this.#waitingSince = performance.now()
+    const emitter = socket ?? this.raw
+    emitter.once('drain', this.#drained)
+    if (this.raw.writableLength > this.#maxBufferedBytes) this.raw.destroy()
+  }
+
+  /** Undefined while the head is not out, the response waits behind another one, or it has another framing. */
+  #directSocket(): Socket | undefined {
+    if (this.#socket !== undefined || !this.#opened) return this.#socket
+    const { raw } = this
+    const { socket } = raw
+    if (!raw.chunkedEncoding || !(socket instanceof Socket)) return undefined
+    if (raw.writableLength !== socket.writableLength) return undefined
+    this.#socket = socket
+    return socket
+  }
+
+  #resume(): void {
+    this.congested = false
+    const waiting = this.#waiting
+    if (waiting.length === 0) return
+    this.#waiting = []
+    for (const callback of waiting) callback()
+  }
+
+  #tick(): void {
+    if (this.congested || this.ended) {
+      if (performance.now() - this.#waitingSince >= this.#stallMs) {
+        this.raw.destroy()
+        return
+      }
+    } else {
+      this.write(this.#heartbeatFrame)
+    }
+    this.#timer.refresh()
+  }
+
+  #close(): void {
+    this.ended = true
+    this.#pending = ''
+    clearTimeout(this.#timer)
+    this.#socket?.off('drain', this.#drained)
+    this.#socket = undefined
+    this.#resume()
+    this.#onClose?.(this.raw.writableFinished)
+  }
+}
+
+function responseHeaders(reply: FastifyReply, own: Record<string, string> = {}): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = { ...SSE_HEADERS, ...own }
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value !== undefined) headers[name] ??= value
+  }
+  return headers
+}
+
+function ignore(): void {
+  // A broken connection is told by 'close'; without a listener 'error' would end the process.
 }

@@ -1,0 +1,107 @@
+// The closed sets behind labels and buckets of names.ts.
+
+/** The two ways in which a chat is executed. Equal to CHAT_MODES of @semibot/chat-protocol. */
+export const MODES = ['direct_llm', 'runtime_orchestrator'] as const
+
+/** Why an attempt failed. Equal to EXECUTION_ERROR_CODES of @semibot/chat-protocol. */
+export const EXECUTION_ERROR_CODES = [
+  'RUNTIME_UNAVAILABLE',
+  'RUNTIME_STALLED',
+  'RUNTIME_TIMEOUT',
+  'RUNTIME_OVERLOADED',
+  'RUNTIME_PROTOCOL',
+  'RUNTIME_INTERNAL',
+  'RUNTIME_DEPENDENCY',
+  'LLM_RATE_LIMITED',
+  'LLM_UNAVAILABLE',
+  'LLM_REJECTED',
+  'TOOL_FAILED',
+  'LIMIT_EXCEEDED',
+  'DEADLINE_EXCEEDED'
+] as const
+
+/** How a chat request ended for the person who sent it. */
+export const REQUEST_OUTCOMES = ['success', 'error', 'rejected', 'cancelled'] as const
+
+export const TOKEN_TYPES = ['input', 'output'] as const
+
+export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const
+
+/** Why the product state changed. Equal to TRANSITION_REASONS of @semibot/breaker. */
+export const TRANSITION_REASONS = [
+  'error_rate',
+  'timeout_rate',
+  'latency',
+  'health',
+  'unavailable',
+  'forced',
+  'reset',
+  'recovered'
+] as const
+
+/** Why direct_llm answered a chat that the runtime should have: the code of the failed attempt, or why none was made. */
+export const FALLBACK_EXECUTION_REASONS = [...EXECUTION_ERROR_CODES, ...TRANSITION_REASONS, 'half_open'] as const
+
+export const PROBE_RESULTS = ['success', 'error'] as const
+
+export const SHADOW_VERDICTS = ['match', 'differ', 'error', 'skipped'] as const
+
+/** Which limit refused work. */
+export const SHED_REASONS = [
+  'in_flight',
+  'queue_full',
+  'queue_timeout',
+  'org_rate',
+  'org_concurrency',
+  'bulkhead',
+  'runtime_overloaded',
+  'draining'
+] as const
+
+export const STEPS = ['plan', 'tool', 'llm'] as const
+
+export const TOOL_OUTCOMES = ['ok', 'error', 'denied', 'timeout', 'unknown'] as const
+
+export const POOL_STATES = ['idle', 'used'] as const
+
+/** Groups of statements; anything else is counted as `other`. */
+export const DATABASE_OPERATIONS = [
+  'accept_turn',
+  'finish_turn',
+  'save_progress',
+  'auth',
+  'sessions',
+  'messages',
+  'agents',
+  'executions',
+  'tool_calls',
+  'instances',
+  'maintenance',
+  'ready',
+  'other'
+] as const
+
+/** Groups of commands; anything else is counted as `other`. */
+export const REDIS_COMMANDS = ['get', 'set', 'del', 'incr', 'eval', 'publish', 'stream', 'ping', 'other'] as const
+
+/** Value of an open label beyond its bound. */
+export const OTHER = 'other'
+
+/** Most instances of the runtime that have a series of their own. */
+export const MAX_TARGETS = 64
+
+/** Edges at the thresholds that operators look at (3 s, 5 s, 10 s, 300 s) and dense enough for a P99. Milliseconds. */
+export const LATENCY_BUCKETS_MS = [
+  100, 250, 500, 1000, 1500, 2000, 2500, 3000, 4000, 5000, 6000, 7500, 10_000, 15_000, 20_000, 30_000, 45_000, 60_000,
+  90_000, 120_000, 180_000, 240_000, 300_000
+] as const
+
+// Seconds, but for the output rate, which is tokens per second.
+export const FIRST_TOKEN_BUCKETS = [0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10, 20, 30, 60] as const
+export const OUTPUT_RATE_BUCKETS = [1, 2, 5, 10, 20, 30, 40, 50, 75, 100, 150, 200, 400] as const
+export const HTTP_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300] as const
+export const STEP_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300] as const
+export const DEPENDENCY_BUCKETS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30
+] as const
+export const HEALTH_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1] as const
