@@ -29,6 +29,8 @@ export interface CredentialsOptions {
   /** Where the last use of a key is noted, beside the request. */
   backgroundDb: Kysely<Database>
   onTouchError: (error: unknown) => void
+  /** Milliseconds; only differences count. */
+  now?: () => number
 }
 
 /** A question to the database, as key of a cache and as what is asked. */
@@ -41,22 +43,35 @@ interface Question<A> {
  * Remembers answers, and asks only once for what many requests want at the same time. While the
  * database is away an old answer is better than none: chats that need no database go on.
  */
-function createMemory<A extends object | string | true>() {
+function createMemory<A extends object | string | true>(now: () => number) {
   const cache = new LRUCache<string, A, Question<A>>({
     max: CREDENTIAL_CACHE_ENTRIES,
     ttl: CREDENTIAL_CACHE_MS,
-    allowStaleOnFetchRejection: true,
+    ttlResolution: 0,
+    perf: { now },
     noDeleteOnFetchRejection: true,
     fetchMethod: (_key, _stale, { context }) => context.ask()
   })
-  return (question: Question<A>): Promise<A | undefined> => cache.fetch(question.key, { context: question })
+  return async ({ key, ask }: Question<A>): Promise<A | undefined> => {
+    try {
+      const answer = await cache.fetch(key, { context: { key, ask } })
+      // The cache would keep what was true before, and give it again when the database is away.
+      if (answer === undefined) cache.delete(key)
+      return answer
+    } catch (error) {
+      const stale = cache.get(key, { allowStale: true, noDeleteOnStaleGet: true })
+      if (stale === undefined) throw error
+      return stale
+    }
+  }
 }
 
-export function createCredentials({ db, backgroundDb, onTouchError }: CredentialsOptions): Credentials {
-  const keyOwners = createMemory<ApiKeyOwner>()
-  const activeKeys = createMemory<true>()
-  const organizations = createMemory<Organization>()
-  const userIds = createMemory<string>()
+export function createCredentials(options: CredentialsOptions): Credentials {
+  const { db, backgroundDb, onTouchError, now = () => performance.now() } = options
+  const keyOwners = createMemory<ApiKeyOwner>(now)
+  const activeKeys = createMemory<true>(now)
+  const organizations = createMemory<Organization>(now)
+  const userIds = createMemory<string>(now)
 
   async function askKeyOwner(hash: Buffer): Promise<ApiKeyOwner | undefined> {
     const owner = await findApiKeyByHash(db, hash)

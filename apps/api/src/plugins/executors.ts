@@ -56,7 +56,7 @@ export const executorsPlugin = fp<{ drain: Drain }>(
       events: new MemoryEventLog(),
       running,
       turns: app.turnWriter,
-      metrics: app.metrics,
+      metrics: app.chatMetrics,
       log: app.log,
       cutover: cutoverReader(env),
       fallback: () => ({ open: false, forced: null }),

@@ -19,7 +19,7 @@ export const limitsPlugin = fp(
       maxInFlight: app.env.CHAT_MAX_IN_FLIGHT,
       queueLength: ADMISSION_QUEUE_LENGTH,
       queueTimeoutMs: ADMISSION_QUEUE_TIMEOUT_MS,
-      onShed: (reason) => app.metrics.shed(reason)
+      onShed: (reason) => app.chatMetrics.shed(reason)
     })
     app.decorate('admission', admission)
     app.decorate('orgConcurrency', createOrgConcurrency(app.env.ORG_MAX_CONCURRENT))

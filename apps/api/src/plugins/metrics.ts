@@ -13,7 +13,7 @@ import fp from 'fastify-plugin'
 declare module 'fastify' {
   interface FastifyInstance {
     /** What the api reports of chats. */
-    metrics: ChatMetrics
+    chatMetrics: ChatMetrics
     /** What it reports of Postgres and Redis. */
     dependencyMetrics: DependencyMetrics
     /** What it reports of its own process. */
@@ -27,11 +27,11 @@ export interface MetricsOptions {
   registry?: Registry
 }
 
-/** GET /metrics and `app.metrics`, all on one registry. Register it before the routes that it measures. */
+/** GET /metrics and `app.chatMetrics`, all on one registry. Register it before the routes that it measures. */
 export const metricsPlugin = fp<MetricsOptions>(
   async (app, { version, registry = new Registry() }) => {
     const executionTimeoutMs = app.env.RUNTIME_EXECUTION_TIMEOUT_MS
-    app.decorate('metrics', createChatMetrics(registry, { executionTimeoutMs }))
+    app.decorate('chatMetrics', createChatMetrics(registry, { executionTimeoutMs }))
     app.decorate('dependencyMetrics', createDependencyMetrics(registry))
     app.decorate('serviceMetrics', createServiceMetrics(registry, { version }))
     await app.register(metricsEndpoint, { registry, token: app.env.METRICS_TOKEN })

@@ -35,8 +35,8 @@ export const rateLimitPlugin = fp(
       keyGenerator: (request) => request.caller.orgId,
       onExceeded: (request) => {
         if (!isChat(request)) return
-        app.metrics.shed('org_rate')
-        app.metrics.requestFinished('rejected')
+        app.chatMetrics.shed('org_rate')
+        app.chatMetrics.requestFinished('rejected')
       },
       errorResponseBuilder: (_request, { ttl }) =>
         new RequestError('RATE_LIMITED', `your organisation may send ${max} requests per minute`, {

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { exportJWK, exportSPKI, generateKeyPair, type JSONWebKeySet, SignJWT } from 'jose'
+import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JSONWebKeySet, SignJWT } from 'jose'
 import t from 'tap'
 import { createJwtSigner, createJwtVerifier, type JwtOptions } from '../../src/auth/jwt.ts'
 
