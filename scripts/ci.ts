@@ -1,0 +1,19 @@
+import { runTests } from '../packages/stack/src/test-run/run-tests.ts'
+import { runChecks } from './checks.ts'
+import { stopSignal } from './stop-signal.ts'
+
+// What .ci/run runs, through run.mjs: the checks, then the tests. A check counts as one. The last line is the sum.
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`)
+const signal = stopSignal()
+const checks = runChecks(say)
+let tests = { passed: 0, failed: 1 }
+try {
+  tests = await runTests({ turboArguments: process.argv.slice(2), say, signal })
+} catch (error) {
+  say((error as Error).message)
+}
+const failed = checks.failed + tests.failed
+if (checks.failed > 0) say(`${checks.failed} of the checks failed, see above.`)
+say(`${checks.passed + tests.passed} passed, ${failed} failed`)
+process.exit(failed === 0 ? 0 : 1)
