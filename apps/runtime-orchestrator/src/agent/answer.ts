@@ -1,0 +1,98 @@
+import type { ChatEventBody, FinishReason } from '@semibot/chat-protocol'
+import { DELTA_OVERHEAD_BYTES, MAX_ANSWER_BYTES, MAX_DELTA_LENGTH, MAX_DELTAS_BYTES } from '../constants/config.ts'
+
+/** JSON needs at most six bytes for one UTF-16 unit. */
+const MAX_BYTES_PER_UNIT = 6
+
+/** The answer has reached the largest size that one event, or one stream, can carry; what was written so far stands. */
+export class AnswerFull extends Error {
+  override readonly name = 'AnswerFull'
+}
+
+/** The one message that an execution writes, from its first word to the whole text. */
+export class Answer {
+  readonly #messageId: string
+  readonly #emit: (event: ChatEventBody) => void
+  #text = ''
+  #begun = false
+  #separate = false
+  /** Upper bound of the JSON size of `#text`: exact at the last measurement, pessimistic since. */
+  #boundBytes = 2
+  /** What all deltas so far took on the stream, at most. */
+  #streamedBytes = 0
+
+  constructor(messageId: string, emit: (event: ChatEventBody) => void) {
+    this.#messageId = messageId
+    this.#emit = emit
+  }
+
+  get text(): string {
+    return this.#text
+  }
+
+  /** @throws AnswerFull when the text would no longer fit; nothing of it is written then. */
+  write(text: string): void {
+    const gap = this.#separate && this.#text !== '' && !this.#text.endsWith('\n')
+    this.#separate = false
+    for (const delta of pieces(gap ? `\n\n${text}` : text)) {
+      this.#boundBytes += delta.length * MAX_BYTES_PER_UNIT
+      if (this.#boundBytes > MAX_ANSWER_BYTES) this.#measure(delta)
+      this.#count(delta)
+      this.#begin()
+      this.#text += delta
+      this.#emit({ type: 'message.delta', messageId: this.#messageId, delta })
+    }
+  }
+
+  /** @throws AnswerFull as `write` */
+  reason(text: string): void {
+    for (const delta of pieces(text)) {
+      this.#count(delta)
+      this.#emit({ type: 'reasoning.delta', messageId: this.#messageId, delta })
+    }
+  }
+
+  /** What is written next, if anything, begins a new paragraph: it comes from a later model call. */
+  separate(): void {
+    this.#separate = true
+  }
+
+  complete(finishReason: FinishReason): void {
+    this.#begin()
+    this.#emit({ type: 'message.completed', messageId: this.#messageId, content: this.#text, finishReason })
+  }
+
+  #begin(): void {
+    if (this.#begun) return
+    this.#begun = true
+    this.#emit({ type: 'message.started', messageId: this.#messageId })
+  }
+
+  /** Readers refuse a stream beyond a size: end in good order before that. */
+  #count(delta: string): void {
+    this.#streamedBytes += DELTA_OVERHEAD_BYTES + Buffer.byteLength(delta)
+    if (this.#streamedBytes > MAX_DELTAS_BYTES) throw new AnswerFull('the answer has too many pieces')
+  }
+
+  #measure(delta: string): void {
+    const bytes = Buffer.byteLength(JSON.stringify(this.#text + delta))
+    if (bytes > MAX_ANSWER_BYTES) {
+      this.#boundBytes = MAX_ANSWER_BYTES
+      throw new AnswerFull('the answer is too long')
+    }
+    this.#boundBytes = bytes
+  }
+}
+
+/** A model may send one very long piece; cut between code points, so that no character is torn apart. */
+function* pieces(text: string): Generator<string> {
+  let from = 0
+  while (text.length - from > MAX_DELTA_LENGTH) {
+    let to = from + MAX_DELTA_LENGTH
+    const unit = text.charCodeAt(to - 1)
+    if (unit >= 0xd800 && unit <= 0xdbff) to--
+    yield text.slice(from, to)
+    from = to
+  }
+  if (from < text.length) yield from === 0 ? text : text.slice(from)
+}

@@ -1,0 +1,156 @@
+import type { FinishReason, Usage } from '@semibot/chat-protocol'
+import { estimateUsage, LlmError, withOneRetry } from '@semibot/llm'
+import { finishReasonOf } from '@semibot/llm/ai-sdk'
+import { AISDKError, type LanguageModelUsage, type ModelMessage, streamText, type ToolSet } from 'ai'
+import { MODEL_FIRST_BYTE_TIMEOUT_MS, MODEL_IDLE_TIMEOUT_MS } from '../constants/config.ts'
+import { untilDrained } from './abort.ts'
+import type { AgentModel } from './model-access.ts'
+import type { RunContext } from './run-context.ts'
+import { createWatchdog } from './watchdog.ts'
+
+/** A tool call as the model asked for it. */
+export interface ModelToolCall {
+  id: string
+  name: string
+  input: unknown
+  /** Set when it cannot be run: no such tool, or arguments that are not JSON. The model has been told already. */
+  invalid?: string
+}
+
+/** What one model call came to. Plain data: it can be written down and read back. */
+export interface ModelTurn {
+  messages: ModelMessage[]
+  calls: ModelToolCall[]
+  text: string
+  usage: Usage
+  finishReason: FinishReason
+}
+
+type Asked = ReturnType<typeof streamText<ToolSet>>
+
+/** Something that the AI SDK reports of the model, as opposed to an error of ours. */
+class ModelFailure extends Error {
+  override readonly name = 'ModelFailure'
+}
+
+/**
+ * Asks the model once and hands on its text while it comes; asks a second time when the first call failed
+ * before anything came.
+ * @throws LlmError, the reason of `signal`, or AnswerFull
+ */
+export function askModel(
+  run: RunContext,
+  model: AgentModel,
+  tools: ToolSet,
+  messages: ModelMessage[],
+  signal: AbortSignal
+): Promise<ModelTurn> {
+  const attempt = { touched: false }
+  const ask = () => askOnce(run, model, tools, messages, signal, attempt)
+  return withOneRetry(ask, () => !attempt.touched, signal)
+}
+
+async function askOnce(
+  run: RunContext,
+  { languageModel, explain }: AgentModel,
+  tools: ToolSet,
+  messages: ModelMessage[],
+  signal: AbortSignal,
+  attempt: { touched: boolean }
+): Promise<ModelTurn> {
+  const { answer, flow } = run
+  const watchdog = createWatchdog(signal, {
+    firstByteTimeoutMs: MODEL_FIRST_BYTE_TIMEOUT_MS,
+    idleTimeoutMs: MODEL_IDLE_TIMEOUT_MS
+  })
+  run.modelSilentSince = performance.now()
+  try {
+    const result = streamText({
+      ...settingsOf(run),
+      model: languageModel,
+      tools,
+      messages,
+      maxRetries: 0,
+      abortSignal: watchdog.signal,
+      // Errors arrive as a part of the stream; without this they are printed as well.
+      onError: () => undefined
+    })
+    for await (const part of result.stream) {
+      if (part.type === 'error') throw new ModelFailure('the model failed', { cause: part.error })
+      if (part.type === 'abort') throw watchdog.signal.reason
+      if (part.type === 'start' || part.type === 'start-step') continue
+      attempt.touched = true
+      run.modelSilentSince = undefined
+      watchdog.touch()
+      if (part.type === 'text-delta') answer.write(part.text)
+      else if (part.type === 'reasoning-delta') answer.reason(part.text)
+      if (!flow.congested) continue
+      watchdog.pause()
+      await untilDrained(flow, watchdog.signal)
+      watchdog.touch()
+    }
+    return await toTurn(result, messages)
+  } catch (error) {
+    if (watchdog.signal.aborted) throw watchdog.signal.reason
+    if (error instanceof ModelFailure) throw explain(error.cause)
+    throw AISDKError.isInstance(error) ? explain(error) : error
+  } finally {
+    run.modelSilentSince = undefined
+    watchdog.stop()
+  }
+}
+
+function settingsOf({ request: { agent }, headers }: RunContext) {
+  return {
+    headers,
+    // The history comes from our own database, and the agent's instructions are its first message.
+    allowSystemInMessages: true,
+    ...(agent.temperature === undefined ? {} : { temperature: agent.temperature }),
+    ...(agent.maxTokens === undefined ? {} : { maxOutputTokens: agent.maxTokens })
+  }
+}
+
+async function toTurn(result: Asked, asked: ModelMessage[]): Promise<ModelTurn> {
+  const [messages, text, usage, unified, toolCalls] = await Promise.all([
+    result.responseMessages,
+    result.text,
+    result.usage,
+    result.finishReason,
+    result.toolCalls
+  ])
+  const finishReason = finishReasonOf(unified)
+  if (finishReason === undefined)
+    throw new LlmError('LLM_UNAVAILABLE', 'The answer of the model provider broke off before its end.')
+  const calls = toolCalls.map((call) => ({
+    id: call.toolCallId,
+    name: call.toolName,
+    input: call.input as unknown,
+    ...(call.dynamic && call.invalid ? { invalid: messageOf(call.error) } : {})
+  }))
+  return { messages, calls, text, usage: usageOf(usage, asked, text), finishReason }
+}
+
+/** What the server counted, or a guess when it counted nothing. */
+function usageOf(usage: LanguageModelUsage, asked: ModelMessage[], text: string): Usage {
+  const { inputTokens, outputTokens, totalTokens } = usage
+  if (inputTokens === undefined || outputTokens === undefined) {
+    const messages = asked.map(({ content }) => ({
+      role: 'user' as const,
+      content: typeof content === 'string' ? content : JSON.stringify(content)
+    }))
+    return estimateUsage({ model: '', messages }, 0, text.length)
+  }
+  const { cacheReadTokens } = usage.inputTokenDetails
+  const { reasoningTokens } = usage.outputTokenDetails
+  return {
+    inputTokens,
+    outputTokens,
+    totalTokens: totalTokens ?? inputTokens + outputTokens,
+    ...(cacheReadTokens === undefined ? {} : { cachedInputTokens: cacheReadTokens }),
+    ...(reasoningTokens === undefined ? {} : { reasoningTokens })
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,152 @@
+import type { FinishReason, ToolEffect } from '@semibot/chat-protocol'
+import { jsonSchema, type ModelMessage, type ToolSet, tool } from 'ai'
+import { z } from 'zod'
+import type { Tool, ToolContext } from '../tools/tool.ts'
+import { askModel, type ModelTurn } from './ask-model.ts'
+import { callTool, failedCall, fitsIntoEvent, type ToolResult, unknownTool } from './call-tool.ts'
+import { conversation } from './conversation.ts'
+import type { AgentModel } from './model-access.ts'
+import { Plan } from './plan.ts'
+import type { RunContext } from './run-context.ts'
+
+/**
+ * Runs a part of an execution under a name that is the same in every attempt. The inline engine just runs
+ * it; a durable engine first looks whether this step has a recorded result.
+ */
+export type Step = <T>(name: string, run: (signal: AbortSignal) => Promise<T>) => Promise<T>
+
+export interface AgentParts {
+  model: AgentModel
+  /** The tools that this agent may use, by name. */
+  tools: ReadonlyMap<string, Tool>
+  step: Step
+  /** Told about each model call and each tool call when it is over. */
+  observer: AgentObserver
+}
+
+export interface AgentObserver {
+  modelCallFinished(seconds: number, error?: unknown): void
+  toolCallStarted(run: RunContext, call: StartedCall): void
+  toolCallFinished(run: RunContext, call: Pick<StartedCall, 'id' | 'name'>, result: ToolResult): void
+}
+
+export interface StartedCall {
+  /** Unique in its execution. */
+  id: string
+  name: string
+  source: Tool['source']
+  effect: ToolEffect
+  input: unknown
+}
+
+/**
+ * The agent loop: ask the model, run the tools that it asks for, all of one turn at the same time, show it
+ * the results, until it answers without asking for any.
+ * @throws ExecutionError LIMIT_EXCEEDED, LlmError, AnswerFull, or the reason of the run's signal
+ */
+export async function runAgent(run: RunContext, parts: AgentParts): Promise<FinishReason> {
+  const { budget, answer } = run
+  const toolSet = describeTools(parts.tools)
+  const messages: ModelMessage[] = conversation(run.request)
+  const plan = new Plan(`plan-${run.request.executionId}`, run.emit)
+  for (let turnNumber = 0; ; turnNumber++) {
+    budget.spendStep()
+    answer.separate()
+    const turn = await nextTurn(run, parts, toolSet, messages, turnNumber)
+    budget.addUsage(turn.usage)
+    run.emit({ type: 'usage.updated', ...budget.usage })
+    messages.push(...turn.messages)
+    if (turn.calls.length === 0 && turn.finishReason !== 'tool_calls') return turn.finishReason
+
+    budget.spendToolCalls(turn.calls.length)
+    const stepId = plan.begin(`Use ${[...new Set(turn.calls.map(({ name }) => name))].join(', ')}`)
+    const results = await Promise.all(turn.calls.map((call) => runTool(run, parts, call, stepId)))
+    plan.end(results.every(({ status }) => status === 'ok') ? 'completed' : 'failed')
+    const content = turn.calls.flatMap((call, index) =>
+      call.invalid === undefined ? [toPart(call, results[index]!)] : []
+    )
+    if (content.length > 0) messages.push({ role: 'tool', content })
+  }
+}
+
+async function nextTurn(
+  run: RunContext,
+  { model, step, observer }: AgentParts,
+  toolSet: ToolSet,
+  messages: ModelMessage[],
+  turnNumber: number
+): Promise<ModelTurn> {
+  let live = false
+  const started = performance.now()
+  try {
+    const turn = await step(`llm:${turnNumber}`, (signal) => {
+      live = true
+      return askModel(run, model, toolSet, messages, signal)
+    })
+    // A recorded turn was not asked for again: its text still has to reach the reader.
+    if (live) observer.modelCallFinished((performance.now() - started) / 1000)
+    else run.answer.write(turn.text)
+    return turn
+  } catch (error) {
+    observer.modelCallFinished((performance.now() - started) / 1000, error)
+    throw error
+  }
+}
+
+async function runTool(
+  run: RunContext,
+  { tools, step, observer }: AgentParts,
+  call: ModelTurn['calls'][number],
+  stepId: string
+): Promise<ToolResult> {
+  const { name, input } = call
+  // A model may send an empty or endless id; towards the model its own one is kept.
+  const id = /^[\x21-\x7e]{1,200}$/.test(call.id) ? call.id : `${stepId}-${name.slice(0, 100)}`
+  const known = tools.get(name)
+  const { source, effect } = known ?? { source: 'builtin', effect: 'none' }
+  const started = { id, name: name.slice(0, 100), source, effect, input: fitsIntoEvent(input) ? input : null }
+  const { id: toolCallId, ...told } = started
+  run.emit({ type: 'tool.started', toolCallId, stepId, ...told })
+  observer.toolCallStarted(run, started)
+  const result = await step(`tool:${id}:${name}`, async (signal) => {
+    if (known === undefined) return unknownTool(name, tools.keys())
+    if (call.invalid !== undefined) return failedCall('TOOL_INPUT_INVALID', call.invalid)
+    return callTool(known, input, toolContext(run, id, signal))
+  })
+  observer.toolCallFinished(run, started, result)
+  const { status, text, error, truncated, durationMs } = result
+  run.emit({
+    type: 'tool.finished',
+    toolCallId: id,
+    status,
+    durationMs,
+    ...(error === undefined ? { output: text } : { error }),
+    ...(truncated ? { truncated } : {})
+  })
+  return result
+}
+
+function toolContext({ request }: RunContext, toolCallId: string, signal: AbortSignal): ToolContext {
+  const { executionId, orgId, userId, sessionId, message: userMessage } = request
+  const idempotencyKey = `${executionId}:${toolCallId}`
+  return { executionId, toolCallId, orgId, userId, sessionId, userMessage, idempotencyKey, signal }
+}
+
+/** Only names, descriptions and the shape of inputs: the model server never runs anything, and checking is ours. */
+function describeTools(tools: ReadonlyMap<string, Tool>): ToolSet {
+  return Object.fromEntries(
+    [...tools].map(([name, { description, inputSchema }]) => {
+      const schema = z.toJSONSchema(inputSchema, { io: 'input', target: 'draft-7' })
+      return [name, tool({ description, inputSchema: jsonSchema(schema as Parameters<typeof jsonSchema>[0]) })]
+    })
+  )
+}
+
+function toPart(call: { id: string; name: string }, result: ToolResult) {
+  return {
+    type: 'tool-result' as const,
+    toolCallId: call.id,
+    toolName: call.name,
+    output: { type: result.error === undefined ? ('text' as const) : ('error-text' as const), value: result.text }
+  }
+}

@@ -1,0 +1,88 @@
+import type { ExecutionLimits, Usage } from '@semibot/chat-protocol'
+import { ExecutionError } from './execution-error.ts'
+
+export interface BudgetLimits {
+  maxSteps: number
+  maxToolCalls: number
+  /** Input and output tokens of all model calls together. */
+  maxTokens: number
+}
+
+/** What one execution may still spend. Every `spend…` that goes beyond a limit throws LIMIT_EXCEEDED. */
+export class StepBudget {
+  readonly #limits: BudgetLimits
+  #steps = 0
+  #toolCalls = 0
+  #usage: Usage = { inputTokens: 0, outputTokens: 0, totalTokens: 0 }
+
+  constructor(limits: BudgetLimits) {
+    this.#limits = limits
+  }
+
+  /** Tokens of all model calls so far. */
+  get usage(): Usage {
+    return this.#usage
+  }
+
+  get steps(): number {
+    return this.#steps
+  }
+
+  /** Call it before each model call. */
+  spendStep(): void {
+    const { maxSteps, maxTokens } = this.#limits
+    if (this.#steps >= maxSteps)
+      throw exceeded(`The agent did not finish within ${count(maxSteps, 'step')}, which is its limit.`)
+    if (this.#usage.totalTokens >= maxTokens)
+      throw exceeded(
+        `The agent used ${this.#usage.totalTokens} tokens without finishing; its limit is ${count(maxTokens, 'token')}.`
+      )
+    this.#steps++
+  }
+
+  /** Call it before the tool calls of one step begin: all of them run, or none. */
+  spendToolCalls(calls: number): void {
+    const { maxToolCalls } = this.#limits
+    if (this.#toolCalls + calls > maxToolCalls)
+      throw exceeded(`The agent asked for more than ${count(maxToolCalls, 'tool call')}, which is its limit.`)
+    this.#toolCalls += calls
+  }
+
+  addUsage(usage: Usage): void {
+    this.#usage = addUsage(this.#usage, usage)
+  }
+}
+
+/** The smaller of what the caller allows and what this process allows. */
+export function mergeLimits(own: BudgetLimits, asked: ExecutionLimits | undefined): BudgetLimits {
+  return {
+    maxSteps: Math.min(own.maxSteps, asked?.maxSteps ?? own.maxSteps),
+    maxToolCalls: Math.min(own.maxToolCalls, asked?.maxToolCalls ?? own.maxToolCalls),
+    maxTokens: Math.min(own.maxTokens, asked?.maxTokens ?? own.maxTokens)
+  }
+}
+
+/** Sum of two counts; an optional part is there when either has it. */
+export function addUsage(a: Usage, b: Usage): Usage {
+  const cached = sum(a.cachedInputTokens, b.cachedInputTokens)
+  const reasoning = sum(a.reasoningTokens, b.reasoningTokens)
+  return {
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    totalTokens: a.totalTokens + b.totalTokens,
+    ...(cached === undefined ? {} : { cachedInputTokens: cached }),
+    ...(reasoning === undefined ? {} : { reasoningTokens: reasoning })
+  }
+}
+
+function sum(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined && b === undefined ? undefined : (a ?? 0) + (b ?? 0)
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`
+}
+
+function exceeded(message: string): ExecutionError {
+  return new ExecutionError('LIMIT_EXCEEDED', 'client', message)
+}

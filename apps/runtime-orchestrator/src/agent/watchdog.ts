@@ -1,0 +1,43 @@
+import { LlmError } from '@semibot/llm'
+
+export interface WatchdogOptions {
+  firstByteTimeoutMs: number
+  idleTimeoutMs: number
+}
+
+/** Ends a model call that sends nothing. */
+export interface Watchdog {
+  /** Fires with the outer signal's reason, or with an LlmError when the model was silent too long. */
+  readonly signal: AbortSignal
+  /** Something came from the model. */
+  touch(): void
+  /** The reader is slow, so the model is not waited for until the next touch. */
+  pause(): void
+  stop(): void
+}
+
+export function createWatchdog(outer: AbortSignal, { firstByteTimeoutMs, idleTimeoutMs }: WatchdogOptions): Watchdog {
+  const silence = new AbortController()
+  let timer: NodeJS.Timeout | undefined = setTimeout(expire, firstByteTimeoutMs, firstByteTimeoutMs)
+  let idle = false
+  return { signal: AbortSignal.any([outer, silence.signal]), touch, pause, stop: pause }
+
+  function touch(): void {
+    if (idle && timer !== undefined) {
+      timer.refresh()
+      return
+    }
+    clearTimeout(timer)
+    idle = true
+    timer = setTimeout(expire, idleTimeoutMs, idleTimeoutMs)
+  }
+
+  function pause(): void {
+    clearTimeout(timer)
+    timer = undefined
+  }
+
+  function expire(limitMs: number): void {
+    silence.abort(new LlmError('LLM_UNAVAILABLE', `The model sent nothing for ${limitMs} ms.`))
+  }
+}

@@ -1,0 +1,55 @@
+import { LIMITS } from '@semibot/chat-protocol'
+
+/** Longest execution; the environment key RUNTIME_EXECUTION_TIMEOUT_MS overrides it. */
+export const EXECUTION_TIMEOUT_MS = 300_000
+
+/** An execution ends this long before its budget is used up, so that its own last event arrives before the caller gives up. */
+export const DEADLINE_MARGIN_MS = 500
+
+/** A comment goes out on a stream that was silent this long. */
+export const HEARTBEAT_MS = 1_000
+
+/** Longest wait for a model's first byte, and longest silence after it. */
+export const MODEL_FIRST_BYTE_TIMEOUT_MS = 60_000
+export const MODEL_IDLE_TIMEOUT_MS = 60_000
+
+/** Largest answer, measured as the JSON text that the last event carries: it must fit into one event. */
+export const MAX_ANSWER_BYTES = LIMITS.eventBytes - 4_096
+
+/** What a delta takes on the stream beside its text, at most, and what all deltas may take together. */
+export const DELTA_OVERHEAD_BYTES = 200
+export const MAX_DELTAS_BYTES = LIMITS.streamBytes - 4 * LIMITS.eventBytes
+
+/** A longer piece of text is sent as several events, in UTF-16 units. */
+export const MAX_DELTA_LENGTH = 16_384
+
+/** Largest input that a model may give to a tool. */
+export const MAX_TOOL_INPUT_BYTES = 32 * 1024
+
+/** How many events of one execution are kept for readers that come later or fall behind. */
+export const EVENT_LOG_LIMITS = {
+  executionBytes: 1024 * 1024,
+  executionFrames: 2_000,
+  processBytes: 64 * 1024 * 1024,
+  /** Kept this long after the end of the execution. */
+  keepMs: 10 * 60_000
+} as const
+
+/** How often ended executions are looked through for those that are too old. */
+export const EVENT_LOG_SWEEP_MS = 30_000
+
+/** What a caller that was refused should wait, in seconds. */
+export const OVERLOADED_RETRY_AFTER_SECONDS = 1
+export const DRAINING_RETRY_AFTER_SECONDS = 5
+
+/** How long the last frames may take to reach slow readers at shutdown. */
+export const DRAIN_FLUSH_MS = 1_000
+
+/** Connections to Postgres; a search of a tool is the only reader. */
+export const DB_POOL_MAX = 5
+export const DB_CONNECT_TIMEOUT_MS = 1_000
+export const DB_STATEMENT_TIMEOUT_MS = 5_000
+
+/** Whether the database answers is asked at most this often, and waited for at most this long. */
+export const READY_CACHE_MS = 1_000
+export const READY_TIMEOUT_MS = 500
