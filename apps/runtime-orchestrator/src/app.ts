@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { Registry } from '@prometheus-io/client'
+import type { RuntimeEnv } from '@semibot/config'
+import { createDependencyMetrics, createRuntimeMetrics, createServiceMetrics } from '@semibot/metrics'
+import { createDrain, createServer, healthRoutes, metricsPlugin, type ServiceLogger } from '@semibot/service-kit'
+import { DRAIN_FLUSH_MS } from './constants/config.ts'
+import { LOG } from './constants/log-messages.ts'
+import { createCapacity } from './plugins/capacity.ts'
+import { createRuntimeDatabase } from './plugins/database.ts'
+import { createEngines } from './plugins/engine.ts'
+import { createModels } from './plugins/models.ts'
+import { createServiceAuth } from './plugins/service-auth.ts'
+import { readiness } from './routes/health.ts'
+import { probeRoutes } from './routes/probe.ts'
+import { executeRoutes } from './routes/v1/execute.ts'
+import { executionRoutes } from './routes/v1/executions.ts'
+import { createToolRegistry } from './tools/registry.ts'
+
+/** The whole service, not yet listening: what it consists of, in the order in which it is built. */
+export async function buildApp(env: RuntimeEnv, { logger }: Pick<ServiceLogger, 'logger'>) {
+  const app = createServer({ logger, trustProxy: [...env.TRUST_PROXY] })
+  const drain = createDrain({ graceMs: env.SHUTDOWN_GRACE_MS, flushMs: DRAIN_FLUSH_MS })
+  drain.hook(app)
+  drain.onDrain(() => app.log.info(LOG.draining))
+
+  const registry = new Registry()
+  createServiceMetrics(registry, { version })
+  const dependencyMetrics = createDependencyMetrics(registry)
+  const database = createRuntimeDatabase({ url: env.DATABASE_URL, logger: app.log, metrics: dependencyMetrics })
+  const tools = createToolRegistry(database)
+  const metrics = createRuntimeMetrics(registry, { tools: [...tools.keys()] })
+  const models = createModels(env)
+  const instance = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
+  const engines = createEngines({ env, instance, models, tools, database, metrics, logger: app.log })
+  const limit = env.RUNTIME_MAX_CONCURRENT_EXECUTIONS
+  const capacity = createCapacity({ limit, metrics, draining: () => drain.draining })
+
+  await app.register(metricsPlugin, { registry, token: env.METRICS_TOKEN })
+  await app.register(healthRoutes, { drain, ready: () => readiness(database, models) })
+  await app.register(async (scope) => {
+    scope.addHook('onRequest', createServiceAuth(env.RUNTIME_SERVICE_TOKEN))
+    const { engine, probes } = engines
+    const timeoutMs = env.RUNTIME_EXECUTION_TIMEOUT_MS
+    await scope.register(probeRoutes, { engine: probes, capacity, instance })
+    await scope.register(executeRoutes, { prefix: '/api/v1', engine, capacity, drain, tools, timeoutMs })
+    await scope.register(executionRoutes, { prefix: '/api/v1', engine, drain })
+  })
+
+  app.addHook('onClose', async () => {
+    engines.close()
+    await Promise.all([models.provider.close(), database.close()])
+  })
+  return app
+}
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }

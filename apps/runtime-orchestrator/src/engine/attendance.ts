@@ -1,0 +1,54 @@
+import type { FlowControl } from '@semibot/chat-protocol/event-stream'
+
+/**
+ * Those who wait for one execution. As a FlowControl it is congested while every one of them is: the fastest
+ * reader sets the pace, and the others fall back on the event log.
+ */
+export class Attendance implements FlowControl {
+  readonly #present = new Set<FlowControl>()
+  readonly #onEmpty: () => void
+
+  /** `onEmpty` is called when the last one has left. */
+  constructor(onEmpty: () => void) {
+    this.#onEmpty = onEmpty
+  }
+
+  get congested(): boolean {
+    if (this.#present.size === 0) return false
+    for (const flow of this.#present) if (!flow.congested) return false
+    return true
+  }
+
+  onDrained(callback: () => void): void {
+    if (!this.congested) {
+      callback()
+      return
+    }
+    let called = false
+    for (const flow of this.#present) {
+      flow.onDrained(() => {
+        if (called) return
+        called = true
+        callback()
+      })
+    }
+  }
+
+  /** Returns the function that leaves again. */
+  enter(flow: FlowControl): () => void {
+    // An object of its own per visit: the same flow may come twice.
+    const visit: FlowControl = {
+      get congested() {
+        return flow.congested
+      },
+      onDrained: (callback) => flow.onDrained(callback)
+    }
+    this.#present.add(visit)
+    return () => {
+      if (this.#present.delete(visit) && this.#present.size === 0) this.#onEmpty()
+    }
+  }
+}
+
+/** The flow of somebody who waits for the end only. */
+export const NEVER_CONGESTED: FlowControl = { congested: false, onDrained: (callback) => callback() }

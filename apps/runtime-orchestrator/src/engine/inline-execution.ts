@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto'
+import type { ExecuteRequest } from '@semibot/chat-protocol'
+import { Answer } from '../agent/answer.ts'
+import type { RunContext, Runner } from '../agent/run-context.ts'
+import { type BudgetLimits, mergeLimits, StepBudget } from '../agent/step-budget.ts'
+import { Attendance, NEVER_CONGESTED } from './attendance.ts'
+import type { EventLog, ExecutionEvents } from './event-log.ts'
+import type { Execution, ExecutionCall, ExecutionReport } from './execution-engine.ts'
+import { type Outcome, runExecution } from './run-execution.ts'
+import { Stop, type StopCause } from './stop.ts'
+
+export interface InlineEngineOptions {
+  /** Which process this is; told in the first event of each execution. */
+  instance: string
+  log: EventLog
+  limits: BudgetLimits
+  run: Runner
+  observer: ExecutionObserver
+}
+
+export interface ExecutionObserver {
+  started(request: ExecuteRequest, call: ExecutionCall): void
+  ended(request: ExecuteRequest, call: ExecutionCall, outcome: Outcome, report: ExecutionReport): void
+}
+
+/** What there is only while an execution runs; the history in it may be large. */
+interface Work {
+  run: RunContext
+  controller: AbortController
+  attendance: Attendance
+}
+
+/** One execution of the inline engine. Begins at once; is kept for a while after its end, without its request. */
+export class InlineExecution implements Execution {
+  readonly events: ExecutionEvents
+  readonly ended: Promise<ExecutionReport>
+  readonly fingerprint: string
+  readonly attempt: number
+  content = ''
+  #report: ExecutionReport
+  #work: Work | undefined
+  readonly #signal: AbortSignal
+
+  constructor(request: ExecuteRequest, call: ExecutionCall, options: InlineEngineOptions) {
+    this.attempt = call.attempt
+    this.fingerprint = fingerprintOf(request)
+    this.events = options.log.open(request.executionId)
+    const work = createWork(request, call, options.limits, this.events)
+    this.#work = work
+    this.#signal = work.run.signal
+    this.#report = beginReport(request, call)
+    work.run.emit(startedEvent(request, call, options.instance))
+    this.ended = this.#finish(work, request, call, options)
+  }
+
+  attend(flow = NEVER_CONGESTED): () => void {
+    return this.#work?.attendance.enter(flow) ?? (() => undefined)
+  }
+
+  stop(cause: StopCause): void {
+    this.#work?.controller.abort(new Stop(cause))
+  }
+
+  /** It was, or is being, cancelled because everybody left: whoever comes now wants a new run. */
+  get abandoned(): boolean {
+    const why = this.#signal.aborted && this.#signal.reason instanceof Stop ? this.#signal.reason.why : undefined
+    return why?.kind === 'cancelled' && why.reason === 'disconnect'
+  }
+
+  report(): ExecutionReport {
+    const usage = this.#work?.run.budget.usage
+    if (usage === undefined) return this.#report
+    return { ...this.#report, lastSeq: this.events.lastSeq, usage: usage.totalTokens > 0 ? usage : null }
+  }
+
+  async #finish(work: Work, request: ExecuteRequest, call: ExecutionCall, options: InlineEngineOptions) {
+    const startedAt = performance.now()
+    const deadline = setTimeout(() => this.stop({ kind: 'deadline' }), Math.max(0, call.budgetMs))
+    options.observer.started(request, call)
+    // The first event is on its way to the caller before anything else is done.
+    await new Promise((resolve) => setImmediate(resolve))
+    const outcome = await runExecution(work.run, options.run, call, startedAt)
+    clearTimeout(deadline)
+    if (outcome.status === 'completed') this.content = work.run.answer.text
+    this.#report = endReport(this.report(), outcome)
+    this.#work = undefined
+    options.observer.ended(request, call, outcome, this.#report)
+    return this.#report
+  }
+}
+
+/** The same request again has the same fingerprint; the text itself need not be kept for that. */
+export function fingerprintOf(request: ExecuteRequest): string {
+  return createHash('sha256').update(JSON.stringify(request)).digest('base64')
+}
+
+function createWork(
+  request: ExecuteRequest,
+  { traceparent }: ExecutionCall,
+  limits: BudgetLimits,
+  events: ExecutionEvents
+): Work {
+  const controller = new AbortController()
+  const attendance = new Attendance(() => controller.abort(new Stop({ kind: 'cancelled', reason: 'disconnect' })))
+  const emit: RunContext['emit'] = (event) => events.append(event)
+  const run: RunContext = {
+    request,
+    signal: controller.signal,
+    flow: attendance,
+    headers: traceparent === undefined ? {} : { traceparent },
+    budget: new StepBudget(mergeLimits(limits, request.limits)),
+    answer: new Answer(request.messageId, emit),
+    emit,
+    modelSilentSince: undefined
+  }
+  return { run, controller, attendance }
+}
+
+function startedEvent(request: ExecuteRequest, { attempt, traceparent }: ExecutionCall, instance: string) {
+  const { executionId, sessionId, messageId, agent } = request
+  const traceId = traceparent?.split('-')[1]
+  return {
+    type: 'execution.started' as const,
+    executionId,
+    sessionId,
+    messageId,
+    mode: 'runtime_orchestrator' as const,
+    attempt,
+    model: agent.model,
+    instance,
+    ...(traceId === undefined ? {} : { traceId })
+  }
+}
+
+function beginReport(request: ExecuteRequest, { attempt }: ExecutionCall): ExecutionReport {
+  const { executionId, orgId, sessionId, messageId } = request
+  const ids = { executionId, orgId, sessionId, messageId, attempt }
+  const open = { endedAt: null, finishReason: null, usage: null, error: null }
+  return { ...ids, status: 'running', lastSeq: 0, startedAt: Date.now(), ...open }
+}
+
+function endReport(report: ExecutionReport, outcome: Outcome): ExecutionReport {
+  const ended = { ...report, status: outcome.status, endedAt: Date.now() }
+  if (outcome.status === 'completed') return { ...ended, finishReason: outcome.finishReason }
+  if (outcome.status !== 'failed') return ended
+  const { code, message, origin = 'runtime' } = outcome.error
+  return { ...ended, error: { code, message, origin } }
+}

@@ -1,0 +1,81 @@
+import type { EventError, FinishReason } from '@semibot/chat-protocol'
+import { untilAborted } from '../agent/abort.ts'
+import { AnswerFull } from '../agent/answer.ts'
+import { describeError, ExecutionError, isUnexpected } from '../agent/execution-error.ts'
+import type { RunContext, Runner } from '../agent/run-context.ts'
+import type { ExecutionCall } from './execution-engine.ts'
+import { Stop } from './stop.ts'
+
+/** How an execution ended. */
+export type Outcome =
+  | { status: 'completed'; finishReason: FinishReason }
+  | { status: 'failed'; error: EventError; unexpected?: unknown }
+  | { status: 'cancelled'; reason: string }
+  | { status: 'interrupted' }
+
+/**
+ * Runs the work of one execution and writes its last events, of which exactly one ends it. Never rejects.
+ * `startedAt` is the performance.now() of the beginning.
+ */
+export async function runExecution(
+  run: RunContext,
+  runner: Runner,
+  call: ExecutionCall,
+  startedAt: number
+): Promise<Outcome> {
+  try {
+    // Whatever the work still does after its signal fired, the execution ends now.
+    const finishReason = await untilAborted(unlessFull(runner(run)), run.signal)
+    run.answer.complete(finishReason)
+    run.emit({
+      type: 'execution.completed',
+      finishReason,
+      usage: run.budget.usage,
+      mode: 'runtime_orchestrator',
+      attempts: call.attempt,
+      latencyMs: Math.round(performance.now() - startedAt)
+    })
+    return { status: 'completed', finishReason }
+  } catch (error) {
+    return error instanceof Stop ? stopped(run, error, call) : failed(run, error, call)
+  }
+}
+
+function stopped(run: RunContext, { why }: Stop, call: ExecutionCall): Outcome {
+  if (why.kind === 'deadline') return failed(run, deadlineExceeded(run, call), call)
+  if (why.kind === 'cancelled') {
+    run.emit({ type: 'execution.cancelled', reason: why.reason, ...usageOf(run) })
+    return { status: 'cancelled', reason: why.reason }
+  }
+  run.emit({ type: 'execution.interrupted', reason: why.reason })
+  return { status: 'interrupted' }
+}
+
+function failed(run: RunContext, cause: unknown, { requestId }: ExecutionCall): Outcome {
+  const error = describeError(cause, requestId)
+  run.emit({ type: 'execution.failed', error, ...usageOf(run) })
+  return { status: 'failed', error, ...(isUnexpected(cause) ? { unexpected: cause } : {}) }
+}
+
+/** A model that was silent for most of the time is to blame for the deadline; anything else is the runtime's. */
+function deadlineExceeded(run: RunContext, { budgetMs }: ExecutionCall): ExecutionError {
+  const silentMs = run.modelSilentSince === undefined ? 0 : performance.now() - run.modelSilentSince
+  if (silentMs > budgetMs / 2) {
+    const message = `The model sent nothing for ${Math.round(silentMs)} ms, until the deadline of the execution.`
+    return new ExecutionError('DEADLINE_EXCEEDED', 'llm', message)
+  }
+  return new ExecutionError('DEADLINE_EXCEEDED', 'runtime', `The execution did not finish within ${budgetMs} ms.`)
+}
+
+function usageOf({ budget }: RunContext) {
+  return budget.usage.totalTokens > 0 ? { usage: budget.usage } : {}
+}
+
+async function unlessFull(work: Promise<FinishReason>): Promise<FinishReason> {
+  try {
+    return await work
+  } catch (error) {
+    if (error instanceof AnswerFull) return 'length'
+    throw error
+  }
+}

@@ -1,0 +1,83 @@
+import {
+  type ExecuteRequest,
+  envelope,
+  executeRequestSchema,
+  executeResultSchema,
+  HEADERS
+} from '@semibot/chat-protocol'
+import { createSseWriter, type Drain, RequestError } from '@semibot/service-kit'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { DRAINING_RETRY_AFTER_SECONDS, HEARTBEAT_MS } from '../../constants/config.ts'
+import type { Execution, ExecutionCall, ExecutionEngine, ExecutionReport } from '../../engine/execution-engine.ts'
+import { streamEvents } from '../../engine/stream-events.ts'
+import type { Capacity } from '../../plugins/capacity.ts'
+import type { ToolRegistry } from '../../tools/registry.ts'
+import { executeHeadersSchema, readCall } from './read-call.ts'
+
+export interface ExecuteRoutesOptions {
+  engine: ExecutionEngine
+  capacity: Capacity
+  drain: Drain
+  tools: ToolRegistry
+  /** Longest execution, milliseconds. */
+  timeoutMs: number
+}
+
+/** Runs an agent: as a stream of events, or as one answer at the end. */
+export const executeRoutes: FastifyPluginAsyncZod<ExecuteRoutesOptions> = async (app, options) => {
+  const { engine, capacity, drain, tools, timeoutMs } = options
+  const request = { body: executeRequestSchema, headers: executeHeadersSchema }
+
+  app.post('/execute/stream', { schema: request }, async ({ body, headers, id }, reply) => {
+    const execution = begin(body, readCall(headers, body, id, timeoutMs))
+    reply.header(HEADERS.executionId, body.executionId)
+    const writer = createSseWriter(reply, { heartbeatMs: HEARTBEAT_MS })
+    const leave = execution.attend(writer)
+    drain.track({ raw: writer.raw, finish: () => engine.interrupt(body.executionId, 'shutdown') })
+    const stop = streamEvents(execution.events, writer, 0)
+    await writer.closed
+    stop()
+    leave()
+  })
+
+  const answer = { ...request, response: { 200: envelope(executeResultSchema) } }
+
+  app.post('/execute', { schema: answer }, async ({ body, headers, id }, reply) => {
+    const execution = begin(body, readCall(headers, body, id, timeoutMs))
+    const leave = execution.attend()
+    reply.raw.once('close', leave)
+    drain.track({ raw: reply.raw, finish: () => engine.interrupt(body.executionId, 'shutdown') })
+    reply.header(HEADERS.executionId, body.executionId)
+    return { success: true as const, data: toResult(execution, await execution.ended) }
+  })
+
+  function begin(body: ExecuteRequest, call: ExecutionCall): Execution {
+    refuseUnknownTools(body.agent.tools, tools)
+    const running = engine.find(body, call.attempt)
+    if (running !== undefined) return running
+    const giveBack = capacity.take()
+    const execution = engine.start(body, call)
+    void execution.ended.then(giveBack)
+    return execution
+  }
+}
+
+function refuseUnknownTools(names: readonly string[], tools: ToolRegistry): void {
+  const details = names.flatMap((name, index) =>
+    tools.has(name) ? [] : [{ path: `agent.tools.${index}`, message: `unknown tool ${JSON.stringify(name)}` }]
+  )
+  if (details.length === 0) return
+  const known = [...tools.keys()].join(', ')
+  throw new RequestError('VALIDATION_FAILED', `agent.tools: unknown tool; known are ${known}`, { details })
+}
+
+function toResult({ content }: Execution, report: ExecutionReport) {
+  const { executionId, status, finishReason, usage, error } = report
+  if (error !== null) throw new RequestError(error.code, error.message)
+  if (status === 'interrupted')
+    throw new RequestError('SHUTTING_DOWN', 'this runtime is shutting down', {
+      retryAfterSeconds: DRAINING_RETRY_AFTER_SECONDS
+    })
+  if (finishReason === null) throw new RequestError('LIMIT_EXCEEDED', 'the execution was cancelled')
+  return { executionId, content, finishReason, usage: usage ?? { inputTokens: 0, outputTokens: 0, totalTokens: 0 } }
+}
