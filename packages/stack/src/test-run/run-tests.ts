@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { REPOSITORY_ROOT } from '../paths.ts'
 import { MISSING_REDIS } from '../test/redis.ts'
+import { describeFailures } from './tap-failures.ts'
 import { judgePackage, type PackageResult, sumResults } from './tap-results.ts'
 import { startTestServices, type TestServices } from './test-services.ts'
 
@@ -48,6 +49,7 @@ export async function runTests(options: RunTestsOptions): Promise<{ passed: numb
   }
   const allowedSkips = services.hasRedis || process.env.CI === 'true' ? [] : [MISSING_REDIS]
   const results = tasks.map((task) => judgePackage({ name: task.name, tap: readResult(task), allowedSkips }))
+  for (const task of tasks) reportFailures(task, say)
   report(results, say)
   const total = sumResults(results, exitCode)
   if (exitCode !== 0 && results.every((result) => result.failed === 0))
@@ -86,7 +88,8 @@ async function runTurbo(options: RunTestsOptions, services: TestServices): Promi
   ]
   const turbo = spawn('turbo', [...fixed, ...options.turboArguments], {
     cwd: REPOSITORY_ROOT,
-    env: { ...process.env, ...services.env },
+    // What failed is read from the results; a live view of many packages at once cannot be read.
+    env: { ...process.env, ...services.env, TAP_REPORTER: 'silent' },
     stdio: ['ignore', 'inherit', 'inherit']
   })
   const limit = AbortSignal.any([options.signal, AbortSignal.timeout(LIMIT_MS)])
@@ -106,6 +109,12 @@ function resultFile(task: TestTask): string {
 
 function readResult(task: TestTask): string | undefined {
   return existsSync(resultFile(task)) ? readFileSync(resultFile(task), 'utf8') : undefined
+}
+
+function reportFailures(task: TestTask, say: (text: string) => void): void {
+  const failures = describeFailures(readResult(task) ?? '')
+  for (const failure of failures) say(`\n${task.name}: ${failure}`)
+  if (failures.length > 0) say(`\nAll of it: cd ${task.folder} && pnpm exec tap`)
 }
 
 function report(results: readonly PackageResult[], say: (text: string) => void): void {

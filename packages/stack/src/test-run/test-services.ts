@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { startPostgres } from '../postgres/start-postgres.ts'
 import { startRedis } from '../redis.ts'
 import { ensureTemplateDatabase } from '../test/database.ts'
@@ -22,6 +22,8 @@ export interface TestServices {
 export async function startTestServices(report: (text: string) => void, signal: AbortSignal): Promise<TestServices> {
   const { TEST_DATABASE_URL, TEST_REDIS_URL } = process.env
   const folder = mkdtempSync(join(tmpdir(), 'semibot-test-'))
+  // The database of root runs as another user, who must be able to cross the folder.
+  chmodSync(folder, 0o711)
   const stops: (() => Promise<unknown>)[] = []
   const stop = async (): Promise<void> => {
     await Promise.all(stops.map((end) => end()))
@@ -37,7 +39,13 @@ export async function startTestServices(report: (text: string) => void, signal: 
           note: report,
           signal
         })
-    if (postgres) stops.push(postgres.stop)
+    if (postgres) {
+      stops.push(async () => {
+        await postgres.stop()
+        // Elsewhere than in the folder when that user cannot reach the temporary folder at all.
+        rmSync(dirname(postgres.dataDir), { recursive: true, force: true })
+      })
+    }
     const redis = TEST_REDIS_URL
       ? undefined
       : await startRedis({ debianPackage: 'redis-server', log: onlyUnpacking(report), signal })
