@@ -1,0 +1,219 @@
+import { startSimulator } from '@semibot/stack/test'
+import t from 'tap'
+import { ALL_TOOLS, lastOf, makeRequest, makeToolRequest, post, readStream, run, shapeOf } from '../../helpers/execute.ts'
+import { startApp } from '../../helpers/start-app.ts'
+
+const simulator = await startSimulator(t, { SIMULATOR_GAP_MS: '1' })
+const { origin, log } = await startApp(t, { LLM_BASE_URL: simulator.baseUrl })
+
+async function calls() {
+  const response = await fetch(new URL('/control/calls', simulator.baseUrl))
+  return (await response.json()) as { messages: { role: string; content: string }[]; tools: string[]; headers: Record<string, string>; model: string }[]
+}
+
+t.test('an agent without tools answers with one model call', async (t) => {
+  const request = makeRequest('Hello [[sim:say=Good morning to you.]]')
+  const response = await post(origin, request)
+  t.equal(response.status, 200)
+  t.match(Object.fromEntries(response.headers), {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-cache, no-transform',
+    'x-accel-buffering': 'no',
+    'x-execution-id': request.executionId,
+    'x-request-id': /./
+  })
+  const events = await readStream(response).all()
+  t.same(shapeOf(events), [
+    'execution.started',
+    'message.started',
+    'message.delta',
+    'usage.updated',
+    'message.completed',
+    'execution.completed'
+  ])
+  t.same(
+    events.map(({ seq }) => seq),
+    events.map((_event, index) => index + 1),
+    'events are numbered from 1 without gaps'
+  )
+  t.match(events[0], {
+    executionId: request.executionId,
+    sessionId: request.sessionId,
+    messageId: request.messageId,
+    mode: 'runtime_orchestrator',
+    attempt: 1,
+    model: 'simulator',
+    instance: /-\d+-[0-9a-f]{6}$/
+  })
+  t.match(
+    events.find(({ type }) => type === 'message.completed'),
+    { content: 'Good morning to you.', finishReason: 'stop', messageId: request.messageId }
+  )
+  const deltas = events.flatMap((event) => (event.type === 'message.delta' ? [event.delta] : []))
+  t.ok(deltas.length > 2, `${deltas.length} pieces`)
+  t.equal(deltas.join(''), 'Good morning to you.', 'which are the whole text')
+  const completed = lastOf(events, 'execution.completed')
+  t.match(completed, { finishReason: 'stop', mode: 'runtime_orchestrator', attempts: 1 })
+  t.ok(completed.usage.inputTokens > 0 && completed.usage.outputTokens > 0, 'usage is what the model counted')
+})
+
+t.test('an agent with tools computes 17*23', async (t) => {
+  const request = makeToolRequest('What is 17*23?', { agent: { systemPrompt: 'You compute.' } })
+  const events = await run(origin, request)
+  t.same(shapeOf(events), [
+    'execution.started',
+    'usage.updated',
+    'plan.updated',
+    'tool.started',
+    'tool.finished',
+    'step.updated',
+    'message.started',
+    'message.delta',
+    'usage.updated',
+    'message.completed',
+    'execution.completed'
+  ])
+  const [started] = events.filter(({ type }) => type === 'tool.started')
+  const [finished] = events.filter(({ type }) => type === 'tool.finished')
+  t.match(started, { name: 'calculator', source: 'builtin', effect: 'none', stepId: 'step-1', input: { expression: '17*23' } })
+  t.match(finished, { status: 'ok', output: '391' })
+  t.equal((finished as { toolCallId: string }).toolCallId, (started as { toolCallId: string }).toolCallId)
+  t.match(
+    events.find(({ type }) => type === 'message.completed'),
+    { content: /391/ }
+  )
+  t.match(
+    events.find(({ type }) => type === 'plan.updated'),
+    { planId: `plan-${request.executionId}`, steps: [{ id: 'step-1', title: 'Use calculator', status: 'running' }] }
+  )
+  t.match(
+    events.find(({ type }) => type === 'step.updated'),
+    { stepId: 'step-1', status: 'completed' }
+  )
+
+  const usages = events.flatMap((event) => (event.type === 'usage.updated' ? [event.totalTokens] : []))
+  t.ok(usages[1]! > usages[0]!, 'usage grows with each model call')
+  t.equal(lastOf(events, 'execution.completed').usage.totalTokens, usages[1], 'and its last value is the sum')
+
+  const [first, second] = (await calls()).slice(-2)
+  t.same(first?.tools, ALL_TOOLS, 'the model is offered the tools of the agent')
+  t.same(first?.messages, [
+    { role: 'system', content: 'You compute.' },
+    { role: 'user', content: 'What is 17*23?' }
+  ])
+  t.same(second?.messages.at(-1), { role: 'tool', content: '391' }, 'and is shown the result as a tool message')
+})
+
+t.test('an agent with tools that needs none answers in one step', async (t) => {
+  const events = await run(origin, makeToolRequest('Hello there'))
+  t.notOk(events.some(({ type }) => type.startsWith('tool.') || type === 'plan.updated'))
+  t.match(lastOf(events, 'execution.completed'), { finishReason: 'stop' })
+})
+
+t.test('tools that are asked for together run together', async (t) => {
+  const events = await run(origin, makeToolRequest('What is 2*3 and 4*5? And what is the time in Asia/Shanghai?'))
+  const kinds = events.flatMap(({ type }) => (type.startsWith('tool.') ? [type] : []))
+  t.same(kinds, [...Array(3).fill('tool.started'), ...Array(3).fill('tool.finished')], 'all begin before one ends')
+  const outputs = events.flatMap((event) => (event.type === 'tool.finished' ? [event.output] : []))
+  t.match(outputs, ['6', '20', /\+08:00 \(\w+, Asia\/Shanghai\)$/])
+  t.equal(events.filter(({ type }) => type === 'plan.updated').length, 1, 'as one step')
+})
+
+t.test('several rounds of tools are several steps', async (t) => {
+  const events = await run(origin, makeToolRequest('What is 2*3? [[sim:steps=3]]'))
+  const updates = events.flatMap((event) => (event.type === 'step.updated' ? [event.stepId] : []))
+  t.same(updates, ['step-1', 'step-2', 'step-3'])
+  const plans = events.flatMap((event) => (event.type === 'plan.updated' ? [event.steps.map(({ status }) => status)] : []))
+  t.same(plans.at(-1), ['completed', 'completed', 'running'])
+  lastOf(events, 'execution.completed')
+})
+
+t.test('what the model reasons is passed on', async (t) => {
+  for (const request of [makeRequest('Hi [[sim:reasoning]]'), makeToolRequest('Hi [[sim:reasoning]]')]) {
+    const events = await run(origin, request)
+    const reasoning = events.flatMap((event) => (event.type === 'reasoning.delta' ? [event.delta] : [])).join('')
+    t.equal(reasoning, 'Let me think about that.', `${request.agent.tools.length} tools`)
+  }
+})
+
+t.test('both kinds of agents see the same history', async (t) => {
+  const history = [
+    { role: 'user' as const, content: 'my dog is called Rex' },
+    { role: 'assistant' as const, content: 'Nice.' }
+  ]
+  const agent = { systemPrompt: 'Be brief.' }
+  await run(origin, makeRequest('What did I say before?', { history, agent }))
+  await run(origin, makeToolRequest('What did I say before?', { history, agent }))
+  const [plain, withTools] = (await calls()).slice(-2)
+  t.same(plain?.messages, [
+    { role: 'system', content: 'Be brief.' },
+    ...history,
+    { role: 'user', content: 'What did I say before?' }
+  ])
+  t.same(withTools?.messages, plain?.messages)
+})
+
+t.test('model, trace and attempt are handed on', async (t) => {
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+  for (const make of [makeRequest, makeToolRequest]) {
+    const request = make('Hello', { agent: { model: 'simulator-2', temperature: 0.5 } })
+    const headers = { traceparent, 'x-attempt': '2', 'x-request-id': 'request-7', 'x-org-id': request.orgId }
+    const response = await post(origin, request, { headers })
+    t.equal(response.headers.get('x-request-id'), 'request-7')
+    const events = await readStream(response).all()
+    t.match(events[0], { model: 'simulator-2', attempt: 2, traceId: '0af7651916cd43dd8448eb211c80319c' })
+    t.equal(lastOf(events, 'execution.completed').attempts, 2)
+    const call = (await calls()).at(-1)
+    t.match(call, { model: 'simulator-2', headers: { traceparent: /^00-0af7651916cd43dd8448eb211c80319c-/ } })
+  }
+  const broken = await run(origin, makeRequest('Hello'), { headers: { traceparent: 'nonsense' } })
+  t.equal((broken[0] as { traceId?: string }).traceId, undefined, 'a broken trace header is ignored')
+})
+
+t.test('the first event comes at once, and heartbeats while the model is silent', async (t) => {
+  for (const make of [makeRequest, makeToolRequest]) {
+    const sent = performance.now()
+    const stream = readStream(await post(origin, make('Hello [[sim:delay=2600]]')))
+    await stream.until('execution.started')
+    const acceptedMs = performance.now() - sent
+    t.ok(acceptedMs < 250, `execution.started after ${acceptedMs.toFixed()} ms`)
+    lastOf(await stream.all(), 'execution.completed')
+    t.same(stream.comments, ['heartbeat', 'heartbeat'], 'one each second')
+  }
+})
+
+t.test('without streaming, the answer comes as a whole', async (t) => {
+  const request = makeToolRequest('What is 17*23?')
+  const response = await post(origin, request, { path: '/api/v1/execute' })
+  t.equal(response.status, 200)
+  t.equal(response.headers.get('x-execution-id'), request.executionId)
+  t.match(await response.json(), {
+    success: true,
+    data: { executionId: request.executionId, content: '17*23 = 391.', finishReason: 'stop', usage: { totalTokens: Number } }
+  })
+  const rejected = await post(origin, makeRequest('Hi [[sim:400]]'), { path: '/api/v1/execute' })
+  t.equal(rejected.status, 502)
+  t.match(await rejected.json(), { success: false, error: { code: 'LLM_REJECTED', requestId: /./ } })
+})
+
+t.test('an answer that would not fit into one event ends with finishReason length', async (t) => {
+  const events = await run(origin, makeRequest('Go on [[sim:length=100000 gap=0]]'))
+  t.match(lastOf(events, 'execution.completed'), { finishReason: 'length' })
+  t.match(
+    events.find(({ type }) => type === 'message.completed'),
+    { finishReason: 'length' }
+  )
+})
+
+t.test('each execution has one line at its start and one at its end, without what was said', async (t) => {
+  const request = makeToolRequest('A secret question: what is 8*8?')
+  await run(origin, request)
+  const lines = log.filter(({ executionId }) => executionId === request.executionId)
+  const told = lines.filter(({ level }) => Number(level) >= 30)
+  t.match(told, [
+    { msg: '[Runtime] execution started', orgId: request.orgId, sessionId: request.sessionId, agent: 'assistant', tools: 3 },
+    { msg: '[Runtime] execution completed', latencyMs: Number, finishReason: 'stop', usage: { totalTokens: Number } }
+  ])
+  t.equal(told.length, 2)
+  t.notMatch(JSON.stringify(lines), /secret question/)
+})
