@@ -24,11 +24,16 @@ export function formatLine(name: string, line: string, options: { color: boolean
   const prefix = paint(DIM, name.padEnd(options.width))
   const record = parse(line)
   if (!record) return `${prefix} ${safe(line)}`
-  const [, level, code] = LEVELS.find(([lowest]) => Number(record.level) >= lowest) ?? [0, 'INFO', '']
+  const [, level, code] = LEVELS.find(([lowest]) => levelOf(record.level) >= lowest) ?? [0, 'INFO', '']
   const fields = Object.entries(record).flatMap(([key, value]) => (HIDDEN.has(key) ? [] : show(key, value)))
   const text = safe(String(record.msg ?? ''))
   const tail = fields.length === 0 ? '' : ` ${paint(DIM, fields.join(' '))}`
   return `${prefix} ${paint(DIM, clock(record.time))} ${paint(code, level.padEnd(5))} ${text}${tail}`
+}
+
+/** Our services write a level by its name, others by pino's number. */
+function levelOf(level: unknown): number {
+  return LEVELS.find(([, name]) => name === String(level).toUpperCase())?.[0] ?? Number(level)
 }
 
 function parse(line: string): Record<string, unknown> | undefined {
