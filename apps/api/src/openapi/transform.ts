@@ -10,8 +10,7 @@ const ERRORS = { '4xx': errorEnvelopeSchema, '5xx': errorEnvelopeSchema }
 /** What the routes without a schema of their own are. None of them needs an organisation. */
 const OPERATIONS: Readonly<Record<string, string>> = {
   '/health': 'Whether the process lives',
-  '/ready': 'Whether it may get requests, and the state of what it depends on',
-  '/metrics': 'Figures for Prometheus'
+  '/ready': 'Whether it may get requests, and the state of what it depends on'
 }
 
 const toJsonSchema = createJsonSchemaTransform({ schemaRegistry: components })
