@@ -74,11 +74,13 @@ async function partitionExists(db: Kysely<Database>, name: string): Promise<bool
 async function createPartition(transaction: Transaction<Database>, partition: MonthPartition): Promise<boolean> {
   const { name, from, to } = partition
   await sql`select pg_advisory_xact_lock(hashtextextended(${LOCK}, 0))`.execute(transaction)
+  // Before the look: a table lock makes the session see what others have created while it waited; an advisory
+  // lock does not, and the look would answer from the session's cache.
+  await sql`lock table only messages in share update exclusive mode`.execute(transaction)
   if (await partitionExists(transaction, name)) return false
 
   const table = sql.table(name)
   const fallback = sql.table(DEFAULT_PARTITION)
-  await sql`lock table only messages in share update exclusive mode`.execute(transaction)
   await sql`create table ${table} (like messages including defaults including constraints)`.execute(transaction)
   await sql`lock table ${fallback} in access exclusive mode`.execute(transaction)
   await sql`
