@@ -159,6 +159,7 @@ export interface ServiceInstancesTable {
   kind: string
   started_at: Timestamp
   seen_at: Timestamp
+  steady_since: Timestamp
 }
 
 /** Every table that a query may name; column names are the database's own. */

@@ -20,11 +20,20 @@ export interface SweptExecution {
 /** What the user is told about an execution whose process is gone. */
 export const ORPHAN_MESSAGE = 'The server stopped before the answer was complete. Please send the message again.'
 
-/** Says that the process is alive. To be called before its first `accept`, then several times per `staleMs`. */
+// A process that was silent for longer than this has to be steady anew before it may call others dead.
+const STEADY_GAP_SECONDS = 5
+
+/**
+ * Says that the process is alive. To be called before its first `accept`, then every 2 seconds or so: more than
+ * 5 seconds between two calls count as an interruption (see `sweepOrphans`).
+ */
 export async function heartbeat(db: Kysely<Database>, instance: ServiceInstance): Promise<void> {
   await sql`
-    insert into service_instances (id, kind) values (${instance.id}, ${instance.kind})
-    on conflict (id) do update set seen_at = now()`.execute(db)
+    insert into service_instances as i (id, kind) values (${instance.id}, ${instance.kind})
+    on conflict (id) do update set
+      steady_since = case
+        when i.seen_at < now() - make_interval(secs => ${STEADY_GAP_SECONDS}) then now() else i.steady_since end,
+      seen_at = now()`.execute(db)
 }
 
 /** Says that the process ends: what it left running counts as orphaned from now on. */
@@ -34,8 +43,9 @@ export async function retireInstance(db: Kysely<Database>, id: string): Promise<
 
 /**
  * Fails the running executions whose owner was not heard of for `staleMs` (code INTERNAL) and so frees their
- * sessions. Text that was saved stays, as `partial`. Safe to run in every process at the same time; at most
- * `limit` per call, the caller comes again.
+ * sessions. Text that was saved stays, as `partial`. Does nothing until some process has been heard of without
+ * interruption for `staleMs`, since an outage of the database makes everybody look dead. Safe to run in every
+ * process at the same time; at most `limit` per call, the caller comes again.
  */
 export async function sweepOrphans(
   db: Kysely<Database>,

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { Database } from './schema.ts'
+import { storableText } from './storable-text.ts'
 
 export interface ToolCall {
   id: string
@@ -63,7 +64,7 @@ export async function finishToolCall(db: Kysely<Database>, orgId: string, call: 
       status: call.status,
       output: toJson(call.output),
       error_code: call.error?.code ?? null,
-      error_message: call.error?.message ?? null,
+      error_message: call.error === undefined ? null : storableText(call.error.message),
       duration_ms: Math.round(call.durationMs),
       ended_at: sql<Date>`now()`
     })
@@ -103,5 +104,5 @@ export async function listToolCalls(db: Kysely<Database>, orgId: string, executi
 }
 
 function toJson(value: unknown): string | null {
-  return value === undefined ? null : JSON.stringify(value)
+  return JSON.stringify(value, (_key, part) => (typeof part === 'string' ? storableText(part) : part)) ?? null
 }

@@ -142,7 +142,8 @@ const STATEMENTS = [
     id text primary key,
     kind text not null,
     started_at timestamptz(3) not null default now(),
-    seen_at timestamptz(3) not null default now())`
+    seen_at timestamptz(3) not null default now(),
+    steady_since timestamptz(3) not null default now())`
 ]
 
 /** Every table but `messages`. No foreign keys: rows are sharded and removed by age, table by table. */

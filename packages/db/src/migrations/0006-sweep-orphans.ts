@@ -1,8 +1,9 @@
 import { type Kysely, sql } from 'kysely'
 
 /**
- * Fails running executions whose owner has not been seen for p_stale. Takes rows in the same order as finish
- * and leaves out those that another process has locked.
+ * Fails running executions whose owner has not been seen for p_stale. Does nothing unless some process has been
+ * heard of steadily for that long: after an outage of the database everybody looks dead until the next heartbeat.
+ * Takes rows in the same order as finish and leaves out those that another process has locked.
  */
 const SWEEP = sql`
   create function semibot_sweep_orphans_v1(p_stale interval, p_limit integer, p_message text)
@@ -13,6 +14,12 @@ const SWEEP = sql`
   declare
     orphan record;
   begin
+    if not exists (
+      select from service_instances i where i.seen_at >= now() - p_stale and i.steady_since <= now() - p_stale
+    ) then
+      return;
+    end if;
+
     for orphan in
       select e.org_id, e.id, e.session_id, e.seq, e.owner, e.user_message_id, e.assistant_message_id
       from executions e

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { storableText } from '../storable-text.ts'
 import { runStatement } from './run-statement.ts'
 import type { FinishTurn, TurnProgress } from './types.ts'
 
@@ -44,14 +45,14 @@ function toFinishItem({ turn, token }: FinishItem, item: number) {
     message_id: turn.messageId,
     status: turn.status,
     message_status: turn.messageStatus,
-    content: turn.content,
+    content: storableText(turn.content),
     finish_reason: turn.finishReason,
     mode: turn.mode,
     attempts: turn.attempts,
     model: turn.model,
     usage: turn.usage,
     error_code: turn.error?.code,
-    error_message: turn.error?.message,
+    error_message: turn.error === undefined ? undefined : storableText(turn.error.message),
     latency_ms: turn.latencyMs,
     first_token_ms: turn.firstTokenMs,
     fallback_reason: turn.fallbackReason,
@@ -66,7 +67,7 @@ function toProgressItem(progress: TurnProgress, item: number) {
     execution_id: progress.executionId,
     org_id: progress.orgId,
     message_id: progress.messageId,
-    content: progress.content,
+    content: storableText(progress.content),
     last_seq: progress.lastSeq
   }
 }
