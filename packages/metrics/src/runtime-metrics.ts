@@ -1,23 +1,28 @@
 import type { Registry } from '@prometheus-io/client'
-import type { STEPS, TOOL_OUTCOMES } from './names.ts'
+import { children, createCounter, createGauge, createHistogram, measured } from './instruments.ts'
+import { OTHER, RUNTIME_METRICS, STEPS, TOOL_OUTCOMES } from './names.ts'
+import type { RuntimeMetrics, RuntimeMetricsOptions } from './types.ts'
 
-export type Step = (typeof STEPS)[number]
-export type ToolOutcome = (typeof TOOL_OUTCOMES)[number]
+/**
+ * The instruments of a runtime process, with every series at 0 from the first scrape on.
+ * @throws {Error} when the registry already has a metric of one of these names
+ */
+export function createRuntimeMetrics(registry: Registry, options: RuntimeMetricsOptions = {}): RuntimeMetrics {
+  const inFlight = createGauge(registry, RUNTIME_METRICS.runtimeInFlight)
+  const inFlightLimit = createGauge(registry, RUNTIME_METRICS.runtimeInFlightLimit)
+  const queueLength = createGauge(registry, RUNTIME_METRICS.runtimeQueueLength)
+  const stepDuration = createHistogram(registry, RUNTIME_METRICS.stepDuration)
+  const stepOf = children(STEPS, (step) => stepDuration.labels(step))
+  const toolCalls = createCounter(registry, RUNTIME_METRICS.toolCalls)
+  const tools = new Set([...(options.tools ?? []), OTHER])
+  for (const tool of tools) for (const outcome of TOOL_OUTCOMES) toolCalls.inc({ tool, outcome }, 0)
 
-/** What a runtime process reports. */
-export interface RuntimeMetrics {
-  setInFlight(count: number): void
-  setInFlightLimit(limit: number): void
-  setQueueLength(length: number): void
-  step(step: Step, seconds: number): void
-  toolCall(tool: string, outcome: ToolOutcome): void
-}
-
-export interface RuntimeMetricsOptions {
-  /** Names of the registered tools; every other name is counted as `other`. */
-  tools?: readonly string[]
-}
-
-export function createRuntimeMetrics(_registry: Registry, _options: RuntimeMetricsOptions = {}): RuntimeMetrics {
-  throw new Error('being written')
+  return {
+    setInFlight: (count) => inFlight.set(measured(count)),
+    setInFlightLimit: (limit) => inFlightLimit.set(measured(limit)),
+    setQueueLength: (length) => queueLength.set(measured(length)),
+    step: (step, seconds) => stepOf[step].observe(measured(seconds)),
+    // A model may ask for any name at all; only names of our own become series.
+    toolCall: (tool, outcome) => toolCalls.inc({ tool: tools.has(tool) ? tool : OTHER, outcome })
+  }
 }

@@ -1,14 +1,43 @@
-import type { Registry } from '@prometheus-io/client'
+import { performance } from 'node:perf_hooks'
+import { collectDefaultMetrics, type Registry } from '@prometheus-io/client'
+import { createCounter, createGauge, measured } from './instruments.ts'
+import { SHARED_METRICS } from './names.ts'
+import { readResourceLimits } from './resource-limits.ts'
+import type { ServiceMetrics, ServiceMetricsOptions } from './types.ts'
 
-export interface ServiceMetricsOptions {
-  version: string
-}
+/** Two scrapes closer together than this show the same utilisation: a share of a few milliseconds says nothing. */
+const MIN_UTILIZATION_SPAN_MS = 1000
 
-/** What every service reports of its own process. */
-export interface ServiceMetrics {
-  logLinesDropped(lines: number): void
-}
+/** Default metrics in whose place the gauge of our own stands; their names break the naming rules as well. */
+const REPLACED_DEFAULTS = ['nodejs_eventloop_utilization_summary', 'nodejs_eventloop_utilization_histogram']
+/** The longest delay that a timer can have. */
+const NEVER_MS = 2 ** 31 - 1
 
-export function createServiceMetrics(_registry: Registry, _options: ServiceMetricsOptions): ServiceMetrics {
-  throw new Error('being written')
+/**
+ * The instruments of the process itself: limits of CPU and memory, event loop, version, and the client's default
+ * metrics for Node.js.
+ * @throws {Error} when the registry already has a metric of one of these names
+ */
+export function createServiceMetrics(registry: Registry, options: ServiceMetricsOptions): ServiceMetrics {
+  const limits = readResourceLimits()
+  createGauge(registry, SHARED_METRICS.cpuLimit).set(limits.cpuCores)
+  createGauge(registry, SHARED_METRICS.memoryLimit).set(limits.memoryBytes)
+  createGauge(registry, SHARED_METRICS.buildInfo).set({ version: options.version }, 1)
+  const dropped = createCounter(registry, SHARED_METRICS.logLinesDropped)
+  let last = performance.eventLoopUtilization()
+  const { now = () => performance.now() } = options
+  let lastMs = now()
+  createGauge(registry, SHARED_METRICS.eventLoopUtilization, {
+    collect() {
+      if (now() - lastMs < MIN_UTILIZATION_SPAN_MS) return
+      const current = performance.eventLoopUtilization()
+      this.set(performance.eventLoopUtilization(current, last).utilization)
+      last = current
+      lastMs = now()
+    }
+  })
+  collectDefaultMetrics({ register: registry, eventLoopUtilizationTimeout: NEVER_MS })
+  for (const name of REPLACED_DEFAULTS) registry.removeSingleMetric(name)
+
+  return { logLinesDropped: (lines) => dropped.inc(measured(lines)) }
 }

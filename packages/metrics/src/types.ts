@@ -1,0 +1,114 @@
+import type {
+  BREAKER_STATES,
+  EXECUTION_ERROR_CODES,
+  FALLBACK_EXECUTION_REASONS,
+  MODES,
+  PROBE_RESULTS,
+  REQUEST_OUTCOMES,
+  SHADOW_VERDICTS,
+  SHED_REASONS,
+  STEPS,
+  TOOL_OUTCOMES,
+  TRANSITION_REASONS
+} from './names.ts'
+
+export type Mode = (typeof MODES)[number]
+export type ExecutionErrorCode = (typeof EXECUTION_ERROR_CODES)[number]
+export type RequestOutcome = (typeof REQUEST_OUTCOMES)[number]
+export type BreakerState = (typeof BREAKER_STATES)[number]
+export type TransitionReason = (typeof TRANSITION_REASONS)[number]
+export type FallbackExecutionReason = (typeof FALLBACK_EXECUTION_REASONS)[number]
+export type ProbeResult = (typeof PROBE_RESULTS)[number]
+export type ShadowVerdict = (typeof SHADOW_VERDICTS)[number]
+export type ShedReason = (typeof SHED_REASONS)[number]
+export type Step = (typeof STEPS)[number]
+export type ToolOutcome = (typeof TOOL_OUTCOMES)[number]
+
+/** One finished attempt. */
+export type ExecutionResult =
+  | { ok: true; latencyMs: number }
+  | { ok: false; code: ExecutionErrorCode; latencyMs: number }
+
+export interface ChatMetricsOptions {
+  /** RUNTIME_EXECUTION_TIMEOUT_MS: one more edge of the latency buckets when it lies above them. */
+  executionTimeoutMs?: number
+}
+
+/**
+ * What the api reports of chats. Every method is synchronous, and figures that are no figures (NaN, negative,
+ * infinite) count as 0.
+ */
+export interface ChatMetrics {
+  /** Total, success or error with its reason, and latency, in one tick: total = success + error at every scrape. */
+  executionFinished(mode: Mode, result: ExecutionResult): void
+  /** A cancelled attempt; it is in no other execution counter. */
+  executionCancelled(mode: Mode): void
+  /** In-flight gauge up; each call needs one `executionEnded`. */
+  executionStarted(mode: Mode): void
+  executionEnded(mode: Mode): void
+  setInFlightLimit(mode: Mode, limit: number): void
+  /** What the caller got, once per chat request whatever the number of attempts. */
+  requestFinished(outcome: RequestOutcome): void
+  firstToken(mode: Mode, seconds: number): void
+  outputRate(mode: Mode, tokensPerSecond: number): void
+  tokens(mode: Mode, input: number, output: number): void
+  /** direct_llm answered in place of the runtime. */
+  fallbackExecution(reason: FallbackExecutionReason): void
+  fallbackTransition(to: BreakerState, reason: TransitionReason): void
+  setFallback(enabled: boolean, forced: boolean): void
+  setBreakerState(state: BreakerState): void
+  breakerRejection(): void
+  /** `target` is a configured URL or a resolved ip:port; beyond 64 of them all others share the value `other`. */
+  setInstanceUp(target: string, up: boolean): void
+  /** For an instance that is not configured any more. */
+  removeInstance(target: string): void
+  probe(result: ProbeResult): void
+  shadow(verdict: ShadowVerdict): void
+  shed(reason: ShedReason): void
+  healthCheck(ok: boolean, seconds: number): void
+}
+
+export interface RuntimeMetricsOptions {
+  /** Names of the registered tools; every other name is counted as `other`. */
+  tools?: readonly string[]
+}
+
+/** What a runtime process reports. */
+export interface RuntimeMetrics {
+  setInFlight(count: number): void
+  setInFlightLimit(limit: number): void
+  setQueueLength(length: number): void
+  step(step: Step, seconds: number): void
+  toolCall(tool: string, outcome: ToolOutcome): void
+}
+
+/** State of a connection pool; matches `pg.Pool` but for `total`, which is its `totalCount`. */
+export interface PoolStats {
+  /** Connections that exist. */
+  total: number
+  idle: number
+  /** Callers that wait for a connection. */
+  waiting: number
+  max: number
+}
+
+/** What a service reports of Postgres and Redis. */
+export interface DependencyMetrics {
+  /** `read` is called at each scrape; it must be synchronous and cheap. */
+  observePool(read: () => PoolStats): void
+  /** One round trip; an operation outside DATABASE_OPERATIONS counts as `other`. */
+  databaseQuery(operation: string, seconds: number): void
+  /** One command; a command outside REDIS_COMMANDS counts as `other`. */
+  redisCommand(command: string, seconds: number): void
+}
+
+export interface ServiceMetricsOptions {
+  version: string
+  /** Milliseconds of a clock that never goes back. Default `performance.now`. */
+  now?: () => number
+}
+
+/** What every service reports of its own process, beside the client's default Node.js metrics. */
+export interface ServiceMetrics {
+  logLinesDropped(lines: number): void
+}
