@@ -12,9 +12,12 @@ const GRACE_MS = 2000
 async function close(server: Server): Promise<void> {
   const closed = once(server, 'close')
   server.close()
+  // A connection that was answering when the server closed stays open afterwards, for a request that cannot come.
+  const idle = setInterval(() => server.closeIdleConnections(), 50)
   const timer = setTimeout(() => server.closeAllConnections(), GRACE_MS)
   await closed
   clearTimeout(timer)
+  clearInterval(idle)
 }
 
 async function start(): Promise<void> {

@@ -6,8 +6,9 @@ import type { Directives } from './directives.ts'
 const ASKS_TIME =
   /\bwhat(?:'s| is|’s) the (?:current )?(?:time|date)\b|\bwhat (?:time|day) is it\b|\bwhat day is today\b|\bcurrent (?:time|date)\b|几点|现在(?:的)?时间|今天.{0,6}(?:几号|日期|星期几|周几)/i
 const ASKS_SEARCH = /\b(?:search|look up|look through|find)\b|搜索|查找|搜一下|查一下/i
+const QUOTED = /["“「']([^"”」']{1,200})["”」']/
 const SEARCH_TERM =
-  /["“「']([^"”」']{1,200})["”」']|\b(?:for|about)\s+(.{1,200}?)\s*[.?!]?\s*$|(?:搜索|查找|搜一下|查一下)(?:一下)?(?:我的)?(?:历史|消息|记录)?(?:中|里)?(?:的|关于)?\s*(.{1,200}?)[。？?！]?\s*$/i
+  /\b(?:for|about)\s+(.{1,200}?)\s*[.?!]?\s*$|(?:搜索|查找|搜一下|查一下)(?:一下)?(?:我的)?(?:历史|消息|记录)?(?:中|里)?(?:的|关于)?\s*(.{1,200}?)[。？?！]?\s*$/i
 const TIME_ZONE =
   /\b(?:Africa|America|Antarctica|Asia|Atlantic|Australia|Europe|Indian|Pacific)\/[A-Za-z_]+(?:\/[A-Za-z_]+)?\b|\bUTC\b/
 
@@ -36,8 +37,8 @@ function callsOf(tool: OfferedTool, question: string): Omit<ToolCall, 'id'>[] {
     return [call(tool.name, zone === undefined || parameter === undefined ? {} : { [parameter]: zone })]
   }
   if (tool.name === SEARCH_HISTORY && ASKS_SEARCH.test(question)) {
-    const term = SEARCH_TERM.exec(question)
-    const query = (term?.[1] ?? term?.[2] ?? term?.[3] ?? question).trim()
+    const term = QUOTED.exec(question) ?? SEARCH_TERM.exec(question)
+    const query = (term?.[1] ?? term?.[2] ?? question).trim()
     return [call(tool.name, { [parameterFor(tool, /query|text|term/i, 'query')]: query })]
   }
   return []
