@@ -5,11 +5,14 @@ import type { FastifyInstance } from 'fastify'
 export interface DrainOptions {
   /** How long open answers may end by themselves, milliseconds. */
   graceMs: number
-  /** How long the last frames may take to reach slow readers, and other connections to end, milliseconds. Default 1000. */
+  /** How long the last frames may take to reach slow readers, milliseconds. Default 1000. */
   flushMs?: number
   /** /ready answers 503 at least this long before the server stops to listen, milliseconds; part of `graceMs`. Default 0. */
   noticeMs?: number
 }
+
+/** When every answer is delivered, connections that never carried a request get this long, milliseconds. */
+const CONNECTIONS_MS = 1000
 
 /** One open answer that must not be cut. */
 export interface DrainableStream {
@@ -102,7 +105,7 @@ export function createDrain(options: DrainOptions): Drain {
       let lastResort: NodeJS.Timeout | undefined
       app.addHook('preClose', async () => {
         await drain()
-        lastResort = setTimeout(() => app.server.closeAllConnections(), flushMs)
+        lastResort = setTimeout(() => app.server.closeAllConnections(), Math.min(flushMs, CONNECTIONS_MS))
       })
       app.addHook('onClose', async () => clearTimeout(lastResort))
     }
