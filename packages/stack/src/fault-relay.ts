@@ -60,7 +60,7 @@ async function forwardRequests(
   gone: AbortSignal
 ): Promise<void> {
   try {
-    for await (const chunk of client) {
+    for await (const chunk of client.iterator({ destroyOnReturn: false })) {
       await released(source, gone)
       if (source.fault.kind === 'status') return void client.end(statusAnswer(source.fault))
       if (!upstream.write(chunk as Buffer)) await once(upstream, 'drain', { signal: gone })

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { ALL_GROUPS, inspectEnv } from '@semibot/config'
 import { REPOSITORY_ROOT } from './paths.ts'
 import { banner } from './stack/banner.ts'
@@ -11,8 +12,8 @@ import type { Stack } from './stack/types.ts'
 /** Ctrl-C in a terminal reaches npm, its child and this process, and each hands it on: these count as one. */
 const SAME_REQUEST_MS = 1000
 
-/** Lines of PostgreSQL below a warning are about its own start and stop. */
-const QUIET_POSTGRES = / (LOG|STATEMENT|DETAIL|HINT|CONTEXT): /
+/** Its other lines are about its own start and stop, or about failed statements, which the service that sent them reports. */
+const LOUD_POSTGRES = / (WARNING|FATAL|PANIC): /
 
 const stopping = new AbortController()
 let stack: Stack | undefined
@@ -23,7 +24,7 @@ function say(text: string): void {
 }
 
 function show(name: string, line: string): void {
-  if (name === 'postgres' && (stopping.signal.aborted || QUIET_POSTGRES.test(line))) return
+  if (name === 'postgres' && (stopping.signal.aborted || !LOUD_POSTGRES.test(line))) return
   if (name === 'redis') return
   say(formatLine(name, line, { color: process.stdout.isTTY && !process.env.NO_COLOR, width: 10 }))
 }
@@ -51,8 +52,10 @@ function stateFolder(): string {
 async function main(): Promise<void> {
   const launcherPid = Number(process.env.SEMIBOT_LAUNCHER_PID) || undefined
   delete process.env.SEMIBOT_LAUNCHER_PID
+  const home = stateFolder()
+  say(`semibot    starting with the state folder ${resolve(home)}`)
   stack = await startStack({
-    home: stateFolder(),
+    home,
     restart: true,
     log: show,
     report: (text) => say(`semibot    ${text}`),

@@ -55,7 +55,10 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
   const port = options.port ?? (await freePort())
   const place = await placePostgres(options)
   for (const text of place.notes) note?.(text)
-  if (!existsSync(join(place.dataDir, 'PG_VERSION'))) await initialise(place, adminPassword, options.fast ?? false)
+  if (!existsSync(join(place.dataDir, 'PG_VERSION'))) {
+    note?.(`making a new database cluster in ${place.dataDir}`)
+    await initialise(place, adminPassword, options.fast ?? false)
+  }
   await checkMajorVersion(place)
   const leftover = await endLeftoverServer(place.dataDir)
   if (leftover) note?.(leftover)

@@ -60,7 +60,7 @@ async function bringUp(
   await checkPorts(plan)
   await startDatabase(plan, secrets, options, home, supervisor)
   const migrated = await runCli(['db', 'migrate'], plan.env, signal)
-  report(`migrations: ${migrated.trim().split('\n').at(-1) || 'done'}`)
+  report(migrated.trim().split('\n').at(-1) ?? '')
   const orgs = await seed(plan, secrets, home, signal)
   report('organisations: dev-runtime and dev-direct')
   await startServices(plan, secrets, options, supervisor)
