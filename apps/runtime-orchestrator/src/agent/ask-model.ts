@@ -13,8 +13,8 @@ export interface ModelToolCall {
   id: string
   name: string
   input: unknown
-  /** Set when it cannot be run: no such tool, or arguments that are not JSON. The model has been told already. */
-  invalid?: string
+  /** The AI SDK could make nothing of it: no such tool, or arguments that are not JSON. */
+  invalid: boolean
 }
 
 /** What one model call came to. Plain data: it can be written down and read back. */
@@ -125,9 +125,11 @@ async function toTurn(result: Asked, asked: ModelMessage[]): Promise<ModelTurn> 
     id: call.toolCallId,
     name: call.toolName,
     input: call.input as unknown,
-    ...(call.dynamic && call.invalid ? { invalid: messageOf(call.error) } : {})
+    invalid: call.dynamic === true && call.invalid === true
   }))
-  return { messages, calls, text, usage: usageOf(usage, asked, text), finishReason }
+  // The AI SDK answers invalid calls by itself; here every call gets its answer in one place.
+  const said = messages.filter(({ role }) => role === 'assistant')
+  return { messages: said, calls, text, usage: usageOf(usage, asked, text), finishReason }
 }
 
 /** What the server counted, or a guess when it counted nothing. */
@@ -149,8 +151,4 @@ function usageOf(usage: LanguageModelUsage, asked: ModelMessage[], text: string)
     ...(cacheReadTokens === undefined ? {} : { cachedInputTokens: cacheReadTokens }),
     ...(reasoningTokens === undefined ? {} : { reasoningTokens })
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -2,7 +2,7 @@ import type { FinishReason, ToolEffect } from '@semibot/chat-protocol'
 import { jsonSchema, type ModelMessage, type ToolSet, tool } from 'ai'
 import { z } from 'zod'
 import type { Tool, ToolContext } from '../tools/tool.ts'
-import { askModel, type ModelTurn } from './ask-model.ts'
+import { askModel, type ModelToolCall, type ModelTurn } from './ask-model.ts'
 import { callTool, failedCall, fitsIntoEvent, type ToolResult, unknownTool } from './call-tool.ts'
 import { conversation } from './conversation.ts'
 import type { AgentModel } from './model-access.ts'
@@ -48,6 +48,7 @@ export async function runAgent(run: RunContext, parts: AgentParts): Promise<Fini
   const { budget, answer } = run
   const toolSet = describeTools(parts.tools)
   const messages: ModelMessage[] = conversation(run.request)
+  const usedIds = new Set<string>()
   const plan = new Plan(`plan-${run.request.executionId}`, run.emit)
   for (let turnNumber = 0; ; turnNumber++) {
     budget.spendStep()
@@ -56,16 +57,14 @@ export async function runAgent(run: RunContext, parts: AgentParts): Promise<Fini
     budget.addUsage(turn.usage)
     run.emit({ type: 'usage.updated', ...budget.usage })
     messages.push(...turn.messages)
-    if (turn.calls.length === 0 && turn.finishReason !== 'tool_calls') return turn.finishReason
+    if (turn.calls.length === 0) return turn.finishReason
 
     budget.spendToolCalls(turn.calls.length)
     const stepId = plan.begin(`Use ${[...new Set(turn.calls.map(({ name }) => name))].join(', ')}`)
-    const results = await Promise.all(turn.calls.map((call) => runTool(run, parts, call, stepId)))
+    const ids = turn.calls.map(({ id }, index) => distinct(id, `${stepId}-call-${index + 1}`, usedIds))
+    const results = await Promise.all(turn.calls.map((call, index) => runTool(run, parts, call, ids[index]!, stepId)))
     plan.end(results.every(({ status }) => status === 'ok') ? 'completed' : 'failed')
-    const content = turn.calls.flatMap((call, index) =>
-      call.invalid === undefined ? [toPart(call, results[index]!)] : []
-    )
-    if (content.length > 0) messages.push({ role: 'tool', content })
+    messages.push({ role: 'tool', content: turn.calls.map((call, index) => toPart(call, results[index]!)) })
   }
 }
 
@@ -96,12 +95,11 @@ async function nextTurn(
 async function runTool(
   run: RunContext,
   { tools, step, observer }: AgentParts,
-  call: ModelTurn['calls'][number],
+  call: ModelToolCall,
+  id: string,
   stepId: string
 ): Promise<ToolResult> {
   const { name, input } = call
-  // A model may send an empty or endless id; towards the model its own one is kept.
-  const id = /^[\x21-\x7e]{1,200}$/.test(call.id) ? call.id : `${stepId}-${name.slice(0, 100)}`
   const known = tools.get(name)
   const { source, effect } = known ?? { source: 'builtin', effect: 'none' }
   const started = { id, name: name.slice(0, 100), source, effect, input: fitsIntoEvent(input) ? input : null }
@@ -110,7 +108,7 @@ async function runTool(
   observer.toolCallStarted(run, started)
   const result = await step(`tool:${id}:${name}`, async (signal) => {
     if (known === undefined) return unknownTool(name, tools.keys())
-    if (call.invalid !== undefined) return failedCall('TOOL_INPUT_INVALID', call.invalid)
+    if (call.invalid) return failedCall('TOOL_INPUT_INVALID', 'the arguments are not valid JSON')
     return callTool(known, input, toolContext(run, id, signal))
   })
   observer.toolCallFinished(run, started, result)
@@ -126,6 +124,16 @@ async function runTool(
   return result
 }
 
+/**
+ * Some model servers number the calls of each answer anew, or send no id at all: towards the model its own id is
+ * kept, but in events and records each call of an execution has one of its own.
+ */
+function distinct(id: string, otherwise: string, used: Set<string>): string {
+  const own = /^[\x21-\x7e]{1,200}$/.test(id) && !used.has(id) ? id : otherwise
+  used.add(own)
+  return own
+}
+
 function toolContext({ request }: RunContext, toolCallId: string, signal: AbortSignal): ToolContext {
   const { executionId, orgId, userId, sessionId, message: userMessage } = request
   const idempotencyKey = `${executionId}:${toolCallId}`
@@ -135,11 +143,22 @@ function toolContext({ request }: RunContext, toolCallId: string, signal: AbortS
 /** Only names, descriptions and the shape of inputs: the model server never runs anything, and checking is ours. */
 function describeTools(tools: ReadonlyMap<string, Tool>): ToolSet {
   return Object.fromEntries(
-    [...tools].map(([name, { description, inputSchema }]) => {
-      const schema = z.toJSONSchema(inputSchema, { io: 'input', target: 'draft-7' })
-      return [name, tool({ description, inputSchema: jsonSchema(schema as Parameters<typeof jsonSchema>[0]) })]
-    })
+    [...tools].map(([name, known]) => [
+      name,
+      tool({ description: known.description, inputSchema: jsonSchema(shapeOf(known)) })
+    ])
   )
+}
+
+type JsonSchema = Parameters<typeof jsonSchema>[0]
+
+const shapes = new WeakMap<Tool, JsonSchema>()
+
+function shapeOf(known: Tool): JsonSchema {
+  const shape =
+    shapes.get(known) ?? (z.toJSONSchema(known.inputSchema, { io: 'input', target: 'draft-7' }) as JsonSchema)
+  shapes.set(known, shape)
+  return shape
 }
 
 function toPart(call: { id: string; name: string }, result: ToolResult) {

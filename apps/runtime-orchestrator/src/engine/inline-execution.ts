@@ -45,7 +45,8 @@ export class InlineExecution implements Execution {
     this.attempt = call.attempt
     this.fingerprint = fingerprintOf(request)
     this.events = options.log.open(request.executionId)
-    const work = createWork(request, call, options.limits, this.events)
+    const attendance = new Attendance(() => this.stop({ kind: 'cancelled', reason: 'disconnect' }))
+    const work = createWork(request, call, options.limits, this.events, attendance)
     this.#work = work
     this.#signal = work.run.signal
     this.#report = beginReport(request, call)
@@ -57,6 +58,7 @@ export class InlineExecution implements Execution {
     return this.#work?.attendance.enter(flow) ?? (() => undefined)
   }
 
+  /** Does nothing once the execution has ended. */
   stop(cause: StopCause): void {
     this.#work?.controller.abort(new Stop(cause))
   }
@@ -98,10 +100,10 @@ function createWork(
   request: ExecuteRequest,
   { traceparent }: ExecutionCall,
   limits: BudgetLimits,
-  events: ExecutionEvents
+  events: ExecutionEvents,
+  attendance: Attendance
 ): Work {
   const controller = new AbortController()
-  const attendance = new Attendance(() => controller.abort(new Stop({ kind: 'cancelled', reason: 'disconnect' })))
   const emit: RunContext['emit'] = (event) => events.append(event)
   const run: RunContext = {
     request,

@@ -1,6 +1,8 @@
 import type { EventError, FinishReason } from '@semibot/chat-protocol'
+import { estimateUsage } from '@semibot/llm'
 import { untilAborted } from '../agent/abort.ts'
 import { AnswerFull } from '../agent/answer.ts'
+import { conversation } from '../agent/conversation.ts'
 import { describeError, ExecutionError, isUnexpected } from '../agent/execution-error.ts'
 import type { RunContext, Runner } from '../agent/run-context.ts'
 import type { ExecutionCall } from './execution-engine.ts'
@@ -25,7 +27,7 @@ export async function runExecution(
 ): Promise<Outcome> {
   try {
     // Whatever the work still does after its signal fired, the execution ends now.
-    const finishReason = await untilAborted(unlessFull(runner(run)), run.signal)
+    const finishReason = await untilAborted(unlessFull(run, runner(run)), run.signal)
     run.answer.complete(finishReason)
     run.emit({
       type: 'execution.completed',
@@ -71,11 +73,16 @@ function usageOf({ budget }: RunContext) {
   return budget.usage.totalTokens > 0 ? { usage: budget.usage } : {}
 }
 
-async function unlessFull(work: Promise<FinishReason>): Promise<FinishReason> {
+async function unlessFull(run: RunContext, work: Promise<FinishReason>): Promise<FinishReason> {
   try {
     return await work
   } catch (error) {
-    if (error instanceof AnswerFull) return 'length'
-    throw error
+    if (!(error instanceof AnswerFull)) throw error
+    // The model was cut off before it could say what it counted.
+    const { request, answer, budget } = run
+    budget.addUsage(
+      estimateUsage({ model: request.agent.model, messages: conversation(request) }, 0, answer.text.length)
+    )
+    return 'length'
   }
 }

@@ -55,7 +55,8 @@ export const executionRoutes: FastifyPluginAsyncZod<ExecutionRoutesOptions> = as
     stop()
   })
 
-  const body = z.object({ reason: z.enum(['user', 'admin', 'disconnect']).default('user') }).default({ reason: 'user' })
+  // Nothing at all is a cancel by the user: the body is optional.
+  const body = z.object({ reason: z.enum(['user', 'admin', 'disconnect']).default('user') }).nullish()
   const cancelled = envelope(z.object({ executionId: z.string(), status: reportSchema.shape.status }))
 
   app.post(
@@ -63,7 +64,7 @@ export const executionRoutes: FastifyPluginAsyncZod<ExecutionRoutesOptions> = as
     { schema: { params, body, response: { 202: cancelled } } },
     async (request, reply) => {
       const { executionId } = find(request, request.params.id)
-      await engine.cancel(executionId, request.body.reason)
+      await engine.cancel(executionId, request.body?.reason ?? 'user')
       const status = engine.status(executionId)?.status ?? 'cancelled'
       return reply.status(202).send({ success: true, data: { executionId, status } })
     }

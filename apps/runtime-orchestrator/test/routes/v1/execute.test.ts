@@ -1,6 +1,15 @@
 import { startSimulator } from '@semibot/stack/test'
 import t from 'tap'
-import { ALL_TOOLS, lastOf, makeRequest, makeToolRequest, post, readStream, run, shapeOf } from '../../helpers/execute.ts'
+import {
+  ALL_TOOLS,
+  lastOf,
+  makeRequest,
+  makeToolRequest,
+  post,
+  readStream,
+  run,
+  shapeOf
+} from '../../helpers/execute.ts'
 import { startApp } from '../../helpers/start-app.ts'
 
 const simulator = await startSimulator(t, { SIMULATOR_GAP_MS: '1' })
@@ -8,7 +17,12 @@ const { origin, log } = await startApp(t, { LLM_BASE_URL: simulator.baseUrl })
 
 async function calls() {
   const response = await fetch(new URL('/control/calls', simulator.baseUrl))
-  return (await response.json()) as { messages: { role: string; content: string }[]; tools: string[]; headers: Record<string, string>; model: string }[]
+  return (await response.json()) as {
+    messages: { role: string; content: string }[]
+    tools: string[]
+    headers: Record<string, string>
+    model: string
+  }[]
 }
 
 t.test('an agent without tools answers with one model call', async (t) => {
@@ -75,7 +89,13 @@ t.test('an agent with tools computes 17*23', async (t) => {
   ])
   const [started] = events.filter(({ type }) => type === 'tool.started')
   const [finished] = events.filter(({ type }) => type === 'tool.finished')
-  t.match(started, { name: 'calculator', source: 'builtin', effect: 'none', stepId: 'step-1', input: { expression: '17*23' } })
+  t.match(started, {
+    name: 'calculator',
+    source: 'builtin',
+    effect: 'none',
+    stepId: 'step-1',
+    input: { expression: '17*23' }
+  })
   t.match(finished, { status: 'ok', output: '391' })
   t.equal((finished as { toolCallId: string }).toolCallId, (started as { toolCallId: string }).toolCallId)
   t.match(
@@ -123,7 +143,9 @@ t.test('several rounds of tools are several steps', async (t) => {
   const events = await run(origin, makeToolRequest('What is 2*3? [[sim:steps=3]]'))
   const updates = events.flatMap((event) => (event.type === 'step.updated' ? [event.stepId] : []))
   t.same(updates, ['step-1', 'step-2', 'step-3'])
-  const plans = events.flatMap((event) => (event.type === 'plan.updated' ? [event.steps.map(({ status }) => status)] : []))
+  const plans = events.flatMap((event) =>
+    event.type === 'plan.updated' ? [event.steps.map(({ status }) => status)] : []
+  )
   t.same(plans.at(-1), ['completed', 'completed', 'running'])
   lastOf(events, 'execution.completed')
 })
@@ -189,7 +211,12 @@ t.test('without streaming, the answer comes as a whole', async (t) => {
   t.equal(response.headers.get('x-execution-id'), request.executionId)
   t.match(await response.json(), {
     success: true,
-    data: { executionId: request.executionId, content: '17*23 = 391.', finishReason: 'stop', usage: { totalTokens: Number } }
+    data: {
+      executionId: request.executionId,
+      content: '17*23 = 391.',
+      finishReason: 'stop',
+      usage: { totalTokens: Number }
+    }
   })
   const rejected = await post(origin, makeRequest('Hi [[sim:400]]'), { path: '/api/v1/execute' })
   t.equal(rejected.status, 502)
@@ -211,7 +238,13 @@ t.test('each execution has one line at its start and one at its end, without wha
   const lines = log.filter(({ executionId }) => executionId === request.executionId)
   const told = lines.filter(({ level }) => Number(level) >= 30)
   t.match(told, [
-    { msg: '[Runtime] execution started', orgId: request.orgId, sessionId: request.sessionId, agent: 'assistant', tools: 3 },
+    {
+      msg: '[Runtime] execution started',
+      orgId: request.orgId,
+      sessionId: request.sessionId,
+      agent: 'assistant',
+      tools: 3
+    },
     { msg: '[Runtime] execution completed', latencyMs: Number, finishReason: 'stop', usage: { totalTokens: Number } }
   ])
   t.equal(told.length, 2)
