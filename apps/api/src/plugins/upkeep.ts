@@ -42,16 +42,19 @@ export const upkeepPlugin = fp(
       await ensurePartitions(db, PARTITION_MONTHS_AHEAD)
     }
 
-    const stops = [
-      every(INSTANCE_HEARTBEAT_MS, sayAlive, (error) => log.warn({ err: error }, '[Chat] 进程心跳未写入')),
+    const alive = every(INSTANCE_HEARTBEAT_MS, sayAlive, (error) => log.warn({ err: error }, '[Chat] 进程心跳未写入'))
+    const loops = [
+      alive,
       every(PROGRESS_SAVE_MS, saveProgress, (error) => log.warn({ err: error }, '[Chat] 部分回答未保存')),
       every(UPKEEP_MS, tidy, (error) => log.warn({ err: error }, '[Chat] 数据维护未完成'))
     ]
+    // The first heartbeat comes before the first chat, so that no other process takes ours for orphans.
     app.addHook('onReady', async () => {
-      for (const start of stops) start.begin()
+      for (const loop of loops) loop.begin()
+      await alive.current()
     })
     app.addHook('onClose', async () => {
-      await Promise.all(stops.map((loop) => loop.stop()))
+      await Promise.all(loops.map((loop) => loop.stop()))
       await retireInstance(db, chat.instanceId).catch(() => {})
     })
   },
@@ -71,8 +74,12 @@ function every(intervalMs: number, work: () => Promise<void>, onError: (error: u
   }
   return {
     begin() {
-      timer = setTimeout(run, 0)
+      // Set before the first run ends, which arms it again.
+      timer = setTimeout(() => {}, 0)
+      run()
     },
+    /** Resolves when the work under way has ended. */
+    current: () => current,
     async stop() {
       clearTimeout(timer)
       timer = undefined

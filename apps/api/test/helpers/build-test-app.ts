@@ -38,7 +38,7 @@ export async function buildTestApp(t: TestScope, environment: Record<string, str
   return { app, databaseUrl, createOrganization: (slug) => createTestOrganization(app.db, slug) }
 }
 
-async function createTestOrganization(db: Kysely<Database>, slug: string): Promise<TestOrganization> {
+export async function createTestOrganization(db: Kysely<Database>, slug: string): Promise<TestOrganization> {
   const { id } = await createOrganization(db, { slug, name: slug })
   const create = async (role: 'admin' | 'member') => {
     const created = await createApiKey(db, id, { name: role, role })

@@ -1,0 +1,125 @@
+import { startApi, waitFor } from '@semibot/stack/test'
+import t from 'tap'
+import { isType } from '../helpers/chat-client.ts'
+import { clientOf, startPair } from '../helpers/start-pair.ts'
+
+t.test('a chat is accepted once', async (t) => {
+  const pair = await startPair(t, { runtimes: 0 })
+  const { direct, simulator } = pair
+
+  await t.test('fifty equal calls with one key are one execution with one answer', async (t) => {
+    const before = (await simulator.stats()).started ?? 0
+    const headers = { 'idempotency-key': 'fifty' }
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => pair.call(direct, 'POST', '/chat', { message: 'Once', stream: false }, headers))
+    )
+    t.same(new Set(answers.map((answer) => answer.status)), new Set([200]))
+    t.equal(new Set(answers.map((answer) => answer.body.data.executionId)).size, 1)
+    t.equal(new Set(answers.map((answer) => answer.body.data.message.content)).size, 1)
+    t.equal(answers.filter((answer) => answer.headers.get('idempotency-replayed') === 'true').length, 49)
+    t.equal(((await simulator.stats()).started ?? 0) - before, 1, 'the model was asked once')
+  })
+
+  await t.test('a finished call streams again as it was', async (t) => {
+    const headers = { 'idempotency-key': 'streamed' }
+    const first = await (await pair.stream(direct, { message: 'Stream me' }, headers)).ended
+    const again = await pair.stream(direct, { message: 'Stream me' }, headers)
+    t.equal(again.headers.get('idempotency-replayed'), 'true')
+    t.same(await again.ended, first)
+  })
+
+  await t.test('the same key with another message is refused', async (t) => {
+    const { status, body } = await pair.call(
+      direct,
+      'POST',
+      '/chat',
+      { message: 'Twice' },
+      { 'idempotency-key': 'fifty' }
+    )
+    t.equal(status, 422)
+    t.equal(body.error.code, 'IDEMPOTENCY_MISMATCH')
+  })
+
+  await t.test('a session answers one message at a time', async (t) => {
+    const first = await pair.stream(direct, { message: 'Long [[sim:length=100]]' })
+    const sessionId = first.headers.get('x-session-id')
+    const second = await pair.call(direct, 'POST', '/chat', { message: 'Now', sessionId, stream: false })
+    t.equal(second.status, 409)
+    t.match(second.body.error, {
+      code: 'SESSION_BUSY',
+      message: new RegExp(first.headers.get('x-execution-id') ?? '?')
+    })
+    t.equal(second.headers.get('retry-after'), '1')
+    await first.ended
+    t.equal((await pair.call(direct, 'POST', '/chat', { message: 'Now', sessionId, stream: false })).status, 200)
+  })
+})
+
+t.test('the run belongs to the server', async (t) => {
+  const pair = await startPair(t, { runtimes: 0 })
+  const { direct, simulator } = pair
+  const long = { message: 'Long [[sim:length=60]]' }
+
+  await t.test('a client that goes away can read on where it was', async (t) => {
+    const first = await pair.stream(direct, long)
+    const executionId = first.headers.get('x-execution-id') ?? ''
+    await first.until((event) => event.seq >= 10)
+    first.disconnect()
+    const seen = first.events.length
+    const rest = await pair.resume(direct, executionId, seen)
+    const events = [...first.events.slice(0, seen), ...(await rest.ended)]
+    t.same(
+      events.map((event) => event.seq),
+      events.map((_, index) => index + 1),
+      'nothing is missing, nothing comes twice'
+    )
+    t.equal(events.at(-1)?.type, 'execution.completed')
+    t.same(await (await pair.resume(direct, executionId)).ended, events, 'and from the start it is the same again')
+    t.match((await pair.call(direct, 'GET', `/chat/executions/${executionId}`)).body.data, {
+      status: 'completed',
+      lastSeq: events.length
+    })
+  })
+
+  await t.test('a client that asked for it cancels by going away', async (t) => {
+    const chat = await pair.stream(direct, { message: 'Long [[sim:length=2000]]', onDisconnect: 'cancel' })
+    await chat.until(isType('message.delta'))
+    chat.disconnect()
+    await waitFor(async () => (await simulator.stats()).open === 0, { what: 'the model call to end', timeoutMs: 1000 })
+    const executionId = chat.headers.get('x-execution-id')
+    const { data } = (await pair.call(direct, 'GET', `/chat/executions/${executionId}`)).body
+    t.equal(data.status, 'cancelled')
+  })
+
+  await t.test('a cancel reaches the model within 200 ms and keeps the text so far', async (t) => {
+    const chat = await pair.stream(direct, { message: 'Long [[sim:length=2000]]' })
+    const executionId = chat.headers.get('x-execution-id')
+    await chat.until((event) => event.seq > 5)
+    const started = performance.now()
+    t.equal((await pair.call(direct, 'POST', `/chat/executions/${executionId}/cancel`)).status, 202)
+    await waitFor(async () => (await simulator.stats()).open === 0, { what: 'the model call to end', timeoutMs: 1000 })
+    t.ok(performance.now() - started < 200, `${Math.round(performance.now() - started)} ms`)
+    t.match((await chat.ended).at(-1), { type: 'execution.cancelled', reason: 'user' })
+    t.equal((await pair.call(direct, 'POST', `/chat/executions/${executionId}/cancel`)).status, 202, 'again: nothing')
+    const sessionId = chat.headers.get('x-session-id')
+    const { data } = (await pair.call(direct, 'GET', `/sessions/${sessionId}/messages`)).body
+    const answer = data.find((message: { role: string }) => message.role === 'assistant')
+    t.match(answer, { status: 'cancelled', content: chat.text() })
+  })
+
+  await t.test('another replica cancels too, and says where the events are', async (t) => {
+    const other = clientOf((await startApi(t, pair.apiEnv)).baseUrl)
+    const chat = await pair.stream(direct, { message: 'Long [[sim:length=2000]]' })
+    const executionId = chat.headers.get('x-execution-id') ?? ''
+    await chat.until(isType('message.delta'))
+    const elsewhere = await other.resume(direct, executionId)
+    t.equal(elsewhere.status, 410)
+    t.equal((await other.call(direct, 'POST', `/chat/executions/${executionId}/cancel`)).status, 202)
+    t.match((await chat.ended).at(-1), { type: 'execution.cancelled' })
+    const stored = await (await other.resume(direct, executionId)).ended
+    t.same(
+      stored.map((event) => event.type),
+      ['execution.started', 'message.started', 'message.completed', 'execution.cancelled']
+    )
+  })
+})
