@@ -22,20 +22,22 @@ export interface RetentionReport {
   ran: boolean
   /** Whole months of messages that were dropped. */
   droppedPartitions: string[]
+  /** Months that somebody, such as a backup, has in use; the next run drops them. */
+  blockedPartitions: string[]
   /** Rows deleted one batch after the other; in a dry run, that would be. */
   deleted: { messages: number; executions: number; toolCalls: number; sessions: number; idempotencyKeys: number }
 }
 
 const LOCK = 'semibot retention'
 const DAY_MS = 86_400_000
-const DROP_LOCK_TIMEOUT = '500ms'
-const DROP_TRIES = 5
+const DROP_LOCK_TIMEOUT = '250ms'
+const DROP_TRIES = 4
 
 /**
  * Removes what is older than `days`: whole months of messages by dropping their partition, the rest in small
  * batches that skip rows in use; then executions and tool calls of that age, sessions deleted that long ago, and
  * expired idempotency keys. Running executions stay. One process at a time.
- * @throws RangeError for `days` below 1; DatabaseTimeoutError when a month cannot be dropped for want of a lock.
+ * @throws RangeError for `days` below 1
  */
 export async function retention(db: Kysely<Database>, options: RetentionOptions): Promise<RetentionReport> {
   const { days, dryRun = false, batch = 5000, now = new Date() } = options
@@ -45,6 +47,7 @@ export async function retention(db: Kysely<Database>, options: RetentionOptions)
     dryRun,
     ran: false,
     droppedPartitions: [],
+    blockedPartitions: [],
     deleted: { messages: 0, executions: 0, toolCalls: 0, sessions: 0, idempotencyKeys: 0 }
   }
 
@@ -66,8 +69,9 @@ export async function retention(db: Kysely<Database>, options: RetentionOptions)
 async function removeMessages(db: Kysely<Database>, report: RetentionReport, batch: number): Promise<void> {
   const months = await listPartitions(db)
   for (const month of months.filter(({ to }) => to <= report.cutoff)) {
-    if (!report.dryRun) await dropPartition(db, month)
-    report.droppedPartitions.push(month.name)
+    const dropped = report.dryRun || (await dropPartition(db, month))
+    if (dropped) report.droppedPartitions.push(month.name)
+    else report.blockedPartitions.push(month.name)
   }
   const edge = months.filter(({ from, to }) => from < report.cutoff && to > report.cutoff).map(({ name }) => name)
   for (const table of [...edge, 'messages_default']) {
@@ -123,19 +127,23 @@ async function repeat(batch: number, run: () => Promise<number>): Promise<number
   }
 }
 
-/** Dropping needs the whole table for an instant; it gives up soon, so that chats do not queue behind it. */
-async function dropPartition(db: Kysely<Database>, month: MonthPartition): Promise<void> {
-  for (let tries = 1; ; tries++) {
+/**
+ * Dropping needs the whole table for an instant. It waits only briefly, so that chats do not queue behind it, and
+ * gives up when the table stays in use: false.
+ */
+async function dropPartition(db: Kysely<Database>, month: MonthPartition): Promise<boolean> {
+  for (let tries = 1; tries <= DROP_TRIES; tries++) {
     try {
       await sql`begin`.execute(db)
       await sql`set local lock_timeout = ${sql.lit(DROP_LOCK_TIMEOUT)}`.execute(db)
       await sql`drop table ${sql.table(month.name)}`.execute(db)
       await sql`commit`.execute(db)
-      return
+      return true
     } catch (error) {
       await sql`rollback`.execute(db)
-      if (!(error instanceof DatabaseTimeoutError) || tries === DROP_TRIES) throw error
+      if (!(error instanceof DatabaseTimeoutError)) throw error
       await wait(tries * 200 * Math.random())
     }
   }
+  return false
 }

@@ -15,10 +15,8 @@ function open(t: Scope, options: Partial<Parameters<typeof createDatabase>[0]> =
 
 t.test('a URL that is none is refused without being repeated', (t) => {
   for (const bad of ['', 'localhost', 'mysql://root:secret@localhost/x', 'postgres://semibot:secret@:x/y']) {
-    t.throws(
-      () => createDatabase({ url: bad, max: 1, applicationName: 'x' }),
-      (error: Error) => error instanceof TypeError && !`${error.message}${error.stack}`.includes('secret')
-    )
+    const error = t.throws(() => createDatabase({ url: bad, max: 1, applicationName: 'x' }), TypeError)
+    t.notMatch(String(error instanceof Error ? error.stack : error), /secret/)
   }
   t.end()
 })

@@ -1,0 +1,42 @@
+import { execFileSync } from 'node:child_process'
+import { chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { freePort, startProcess } from '@semibot/stack'
+import type { Scope } from './test-database.ts'
+
+/** Where Debian's package postgresql-15 puts its programs. */
+const BINARIES = '/usr/lib/postgresql/15/bin'
+// PostgreSQL does not run as root.
+const NOBODY = { uid: 65534, gid: 65534 }
+
+/** Whether Debian's PostgreSQL 15 is installed here. */
+export function hasPostgres15(): boolean {
+  return existsSync(join(BINARIES, 'postgres'))
+}
+
+/** Starts an empty PostgreSQL 15 as an ordinary user; stops and removes it at teardown. Resolves with its URL. */
+export async function startPostgres15(t: Scope): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'semibot-postgres-15-'))
+  const user = process.getuid?.() === 0 ? NOBODY : undefined
+  if (user) chownSync(folder, user.uid, user.gid)
+  const data = join(folder, 'data')
+  const init = ['-D', data, '-U', 'postgres', '--auth=trust', '--no-sync', '--encoding=UTF8', '--locale=C']
+  execFileSync(join(BINARIES, 'initdb'), init, { ...user, cwd: folder, stdio: 'ignore' })
+
+  const port = await freePort()
+  const server = await startProcess({
+    name: 'postgres-15',
+    command: join(BINARIES, 'postgres'),
+    args: ['-D', data, '-p', String(port), '-h', '127.0.0.1', '-k', '', '-F'],
+    cwd: folder,
+    user,
+    ready: { line: /ready to accept connections/ },
+    stopSignal: 'SIGINT'
+  })
+  t.teardown(async () => {
+    await server.stop()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  return `postgres://postgres@127.0.0.1:${port}/postgres`
+}
