@@ -1,4 +1,4 @@
-import type { OutcomeClass, WindowSummary } from './types.ts'
+import type { WindowCounts, WindowOutcome, WindowSummary } from './types.ts'
 
 export interface RollingWindowOptions {
   /** Longest memory in seconds, a whole number from 1 to 86400. Default 300. */
@@ -15,9 +15,13 @@ export interface RollingWindow {
    * Counts one finished call. `latencyMs` is kept in whole milliseconds, so that the running sum stays exact.
    * @throws {RangeError} when `latencyMs` is not a finite number >= 0
    */
-  record(outcome: OutcomeClass, latencyMs: number): void
+  record(outcome: WindowOutcome, latencyMs: number): void
+  /** Counts several finished calls at once, as if all of them had ended now. */
+  add(counts: Readonly<WindowCounts>): void
   /** What the window holds now; samples that have grown too old are gone from it. */
   summary(): WindowSummary
+  /** The sums behind the summary. */
+  totals(): WindowCounts
   /** Forgets everything. */
   clear(): void
 }
@@ -35,27 +39,30 @@ export function createRollingWindow(options: RollingWindowOptions = {}): Rolling
   assertWhole('maxSamples', maxSamples, Number.MAX_SAFE_INTEGER)
 
   const size = windowSeconds + 1
-  const samples = new Float64Array(size)
-  const errors = new Float64Array(size)
-  const timeouts = new Float64Array(size)
-  const latencyMs = new Float64Array(size)
+  const ring: Record<keyof WindowCounts, Float64Array> = {
+    samples: new Float64Array(size),
+    errors: new Float64Array(size),
+    timeouts: new Float64Array(size),
+    latencyMs: new Float64Array(size),
+    slow: new Float64Array(size),
+    slowFirstTokens: new Float64Array(size)
+  }
   // Seconds of the oldest and the newest bucket in the window; their places in the ring are `second % size`.
   let oldest = 0
   let newest = 0
-  let total = { samples: 0, errors: 0, timeouts: 0, latencyMs: 0 }
+  let total = noCounts()
 
   function clear(): void {
-    for (const counts of [samples, errors, timeouts, latencyMs]) counts.fill(0)
-    total = { samples: 0, errors: 0, timeouts: 0, latencyMs: 0 }
+    for (const key of COUNTS) ring[key].fill(0)
+    total = noCounts()
   }
 
   function dropOldest(): void {
     const place = oldest % size
-    total.samples -= samples[place]!
-    total.errors -= errors[place]!
-    total.timeouts -= timeouts[place]!
-    total.latencyMs -= latencyMs[place]!
-    samples[place] = errors[place] = timeouts[place] = latencyMs[place] = 0
+    for (const key of COUNTS) {
+      total[key] -= ring[key][place]!
+      ring[key][place] = 0
+    }
     oldest++
   }
 
@@ -70,45 +77,84 @@ export function createRollingWindow(options: RollingWindowOptions = {}): Rolling
   }
 
   function trim(): void {
-    while (oldest < newest && total.samples - samples[oldest % size]! >= maxSamples) dropOldest()
+    while (oldest < newest && total.samples - ring.samples[oldest % size]! >= maxSamples) dropOldest()
+  }
+
+  function add(counts: Readonly<WindowCounts>): void {
+    advance()
+    const place = newest % size
+    for (const key of COUNTS) {
+      ring[key][place]! += counts[key]
+      total[key] += counts[key]
+    }
+    trim()
   }
 
   return {
-    record(outcome, latency) {
-      if (!(latency >= 0 && latency < Number.POSITIVE_INFINITY)) {
-        throw new RangeError(`latencyMs must be a finite number >= 0, got ${latency}`)
-      }
+    record: (outcome, latencyMs) => add(countsOf(outcome, latencyMs)),
+    add,
+    totals() {
       advance()
-      const place = newest % size
-      const whole = Math.round(latency)
-      samples[place]! += 1
-      latencyMs[place]! += whole
-      total.samples += 1
-      total.latencyMs += whole
-      if (outcome === 'error') {
-        errors[place]! += 1
-        total.errors += 1
-      } else if (outcome === 'timeout') {
-        timeouts[place]! += 1
-        total.timeouts += 1
-      }
-      trim()
+      return { ...total }
     },
     summary() {
       advance()
-      const { samples: count, errors: failed, timeouts: late } = total
-      return {
-        samples: count,
-        errors: failed,
-        timeouts: late,
-        errorRate: count === 0 ? 0 : failed / count,
-        timeoutRate: count === 0 ? 0 : late / count,
-        meanLatencyMs: count === 0 ? 0 : total.latencyMs / count
-      }
+      return summarize(total)
     },
     clear
   }
 }
+
+/** The rates of some sums. */
+export function summarize(counts: Readonly<WindowCounts>): WindowSummary {
+  const { samples, errors, timeouts } = counts
+  const share = (count: number) => (samples === 0 ? 0 : count / samples)
+  return {
+    samples,
+    errors,
+    timeouts,
+    errorRate: share(errors),
+    timeoutRate: share(timeouts),
+    meanLatencyMs: share(counts.latencyMs),
+    slowRate: share(counts.slow),
+    slowFirstTokenRate: share(counts.slowFirstTokens)
+  }
+}
+
+/** Sums over no call at all. */
+export function noCounts(): WindowCounts {
+  return { samples: 0, errors: 0, timeouts: 0, latencyMs: 0, slow: 0, slowFirstTokens: 0 }
+}
+
+/**
+ * One finished call, as counts. `slow` and `slowFirstToken` say whether it broke the limits of the optional rules.
+ * @throws {RangeError} when `latencyMs` is not a finite number >= 0
+ */
+export function countsOf(
+  outcome: WindowOutcome,
+  latencyMs: number,
+  slow = false,
+  slowFirstToken = false
+): WindowCounts {
+  if (!(latencyMs >= 0 && latencyMs < Number.POSITIVE_INFINITY)) {
+    throw new RangeError(`latencyMs must be a finite number >= 0, got ${latencyMs}`)
+  }
+  return {
+    samples: 1,
+    errors: outcome === 'error' ? 1 : 0,
+    timeouts: outcome === 'timeout' ? 1 : 0,
+    latencyMs: Math.round(latencyMs),
+    slow: slow ? 1 : 0,
+    slowFirstTokens: slowFirstToken ? 1 : 0
+  }
+}
+
+/** Adds one set of sums to another, in place. */
+export function addCounts(into: WindowCounts, counts: Readonly<WindowCounts>): void {
+  for (const key of COUNTS) into[key] += counts[key]
+}
+
+const COUNTS = ['samples', 'errors', 'timeouts', 'latencyMs', 'slow', 'slowFirstTokens'] as const
 
 function assertWhole(name: string, value: number, max: number): void {
   if (!Number.isSafeInteger(value) || value < 1 || value > max) {

@@ -1,14 +1,21 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { createRollingWindow, type OutcomeClass, type WindowSummary } from '../src/index.ts'
+import {
+  countsOf,
+  createRollingWindow,
+  noCounts,
+  summarize as summarizeCounts,
+  type WindowOutcome,
+  type WindowSummary
+} from '../src/index.ts'
 
 interface Sample {
   second: number
-  outcome: OutcomeClass
+  outcome: WindowOutcome
   latencyMs: number
 }
 
-const EMPTY: WindowSummary = { samples: 0, errors: 0, timeouts: 0, errorRate: 0, timeoutRate: 0, meanLatencyMs: 0 }
+const EMPTY: WindowSummary = summarizeCounts(noCounts())
 
 /** The rule, said as simply as possible: keep all samples ever, look from the newest second backwards. */
 function naiveWindow(all: Sample[], nowSecond: number, windowSeconds: number, maxSamples: number): Sample[] {
@@ -34,11 +41,13 @@ function summarize(samples: Sample[]): WindowSummary {
     timeouts,
     errorRate: errors / count,
     timeoutRate: timeouts / count,
-    meanLatencyMs: sum / count
+    meanLatencyMs: sum / count,
+    slowRate: 0,
+    slowFirstTokenRate: 0
   }
 }
 
-const outcome = fc.constantFrom<OutcomeClass>('ok', 'error', 'timeout')
+const outcome = fc.constantFrom<WindowOutcome>('ok', 'error', 'timeout')
 
 t.test('equals a naive list of all samples after any sequence of calls, pauses and looks', (t) => {
   const step = fc.record({
@@ -162,5 +171,23 @@ t.test('says which input is wrong', (t) => {
     t.throws(() => window.record('ok', latency), /latencyMs must be a finite number >= 0/)
   }
   t.strictSame(window.summary(), EMPTY, 'a refused sample leaves no trace')
+  t.end()
+})
+
+t.test('counts the calls that break the optional limits, and several calls at once', (t) => {
+  const window = createRollingWindow({ now: () => 0 })
+  window.add(countsOf('ok', 6000, true, false))
+  window.add({ samples: 3, errors: 1, timeouts: 0, latencyMs: 30, slow: 0, slowFirstTokens: 3 })
+  t.strictSame(window.summary(), {
+    samples: 4,
+    errors: 1,
+    timeouts: 0,
+    errorRate: 0.25,
+    timeoutRate: 0,
+    meanLatencyMs: 1507.5,
+    slowRate: 0.25,
+    slowFirstTokenRate: 0.75
+  })
+  t.strictSame(window.totals(), { samples: 4, errors: 1, timeouts: 0, latencyMs: 6030, slow: 1, slowFirstTokens: 3 })
   t.end()
 })

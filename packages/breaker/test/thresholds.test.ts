@@ -4,11 +4,11 @@ import {
   createRollingWindow,
   evaluateThresholds,
   hasRecovered,
-  type OutcomeClass,
   RECOVERY_FACTOR,
   reasonText,
   type Thresholds,
   TRANSITION_REASONS,
+  type WindowOutcome,
   type WindowSummary
 } from '../src/index.ts'
 
@@ -16,7 +16,16 @@ const THRESHOLDS: Thresholds = { errorRate: 0.5, timeoutRate: 0.3, meanLatencyMs
 
 function summary(samples: number, errors: number, timeouts: number, meanLatencyMs = 100): WindowSummary {
   const rate = (count: number) => (samples === 0 ? 0 : count / samples)
-  return { samples, errors, timeouts, errorRate: rate(errors), timeoutRate: rate(timeouts), meanLatencyMs }
+  return {
+    samples,
+    errors,
+    timeouts,
+    errorRate: rate(errors),
+    timeoutRate: rate(timeouts),
+    meanLatencyMs,
+    slowRate: 0,
+    slowFirstTokenRate: 0
+  }
 }
 
 const TRIPS: [string, WindowSummary, string | null][] = [
@@ -37,10 +46,29 @@ t.test('the first threshold that is exceeded is the reason', (t) => {
   for (const [name, window, text] of TRIPS) t.equal(evaluateThresholds(window, THRESHOLDS)?.text ?? null, text, name)
   t.strictSame(evaluateThresholds(summary(20, 11, 0), THRESHOLDS), {
     reason: 'error_rate',
+    rule: 'error_rate',
     value: 0.55,
     threshold: 0.5,
     text: '错误率过高: 55.00% (阈值: 50.00%)'
   })
+  t.end()
+})
+
+t.test('the 95th percentile and slow first tokens trip only where they are asked for, as latency', (t) => {
+  const slow = { ...summary(100, 0, 0), slowRate: 0.06, slowFirstTokenRate: 0.6 }
+  t.equal(evaluateThresholds(slow, THRESHOLDS), null)
+  t.match(evaluateThresholds(slow, { ...THRESHOLDS, p95LatencyMs: 5000, firstTokenMs: 2000 }), {
+    reason: 'latency',
+    rule: 'p95_latency',
+    text: 'P95 延迟过高的请求: 6.00% (阈值: 5.00%)'
+  })
+  t.match(evaluateThresholds(slow, { ...THRESHOLDS, firstTokenMs: 2000 }), {
+    reason: 'latency',
+    rule: 'first_token',
+    text: '首字过慢的请求: 60.00% (阈值: 50.00%)'
+  })
+  t.equal(evaluateThresholds(slow, { ...THRESHOLDS, firstTokenMs: 2000, slowFirstTokenRate: 0.6 }), null)
+  t.equal(evaluateThresholds({ ...slow, slowRate: 0.05 }, { ...THRESHOLDS, p95LatencyMs: 5000 }), null)
   t.end()
 })
 
@@ -71,11 +99,11 @@ const thresholds = fc.record({
   meanLatencyMs: fc.integer({ min: 0, max: 300_000 }),
   minSamples: fc.integer({ min: 0, max: 50 })
 })
-const calls = fc.array(fc.tuple(fc.constantFrom<OutcomeClass>('ok', 'error', 'timeout'), fc.nat(300_000)), {
+const calls = fc.array(fc.tuple(fc.constantFrom<WindowOutcome>('ok', 'error', 'timeout'), fc.nat(300_000)), {
   maxLength: 120
 })
 
-function windowOf(recorded: [OutcomeClass, number][]): WindowSummary {
+function windowOf(recorded: [WindowOutcome, number][]): WindowSummary {
   const window = createRollingWindow({ now: () => 0 })
   for (const [outcome, latencyMs] of recorded) window.record(outcome, latencyMs)
   return window.summary()
