@@ -4,9 +4,9 @@ export interface Terminal {
   /** Working directory. */
   readonly directory: string
   /** Results: standard output. */
-  print(text: string): void
+  print(text: string): unknown
   /** Everything else: standard error. */
-  note(text: string): void
+  note(text: string): unknown
 }
 
 /** The terminal with the global options of this call. */
@@ -33,7 +33,7 @@ export function createCli(terminal: Terminal): CliState {
     note,
     json: false,
     debug: false,
-    result: (value, text) => print(cli.json ? `${JSON.stringify(value, null, 2)}\n` : text)
+    result: (value, text) => void print(cli.json ? `${JSON.stringify(value, null, 2)}\n` : text)
   }
   return cli
 }

@@ -3,8 +3,6 @@ import { createCli, type Terminal } from './cli.ts'
 import { describeFailure, EXIT_USAGE } from './failure.ts'
 import { buildProgram } from './program.ts'
 
-const HELP_CODES = ['commander.helpDisplayed', 'commander.version']
-
 /**
  * Runs one command line and resolves with the exit code: 0 done, 1 failed, 2 wrong command line. Never throws; a stack
  * trace is only written with --debug.
@@ -21,7 +19,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     return 0
   } catch (error) {
     // commander has written its message already.
-    if (error instanceof CommanderError) return HELP_CODES.includes(error.code) ? 0 : EXIT_USAGE
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE
     const { message, exitCode } = describeFailure(error)
     cli.note(`semibot: ${message}\n`)
     if (cli.debug && error instanceof Error) cli.note(`${error.stack}\n`)

@@ -1,5 +1,5 @@
 import { maskPassword } from '@semibot/config'
-import { createDatabase, type DatabaseHandle, migrationStatus } from '@semibot/db'
+import { createDatabase, type DatabaseHandle, DatabaseUnavailableError, migrationStatus } from '@semibot/db'
 import { sql } from 'kysely'
 import type { DatabaseChoice } from '../database-url.ts'
 import { describeFailure } from '../failure.ts'
@@ -38,7 +38,8 @@ export async function checkDatabase(choice: DatabaseChoice): Promise<Finding[]> 
     return [await checkServer(handle.db, where), await checkMigrations(handle.db)]
   } catch (error) {
     const advice = 'npm start brings one up; for another, set DATABASE_URL'
-    return [fail('postgres', `${describeFailure(error).message} at ${where}`, advice)]
+    const reason = error instanceof DatabaseUnavailableError ? error.message : describeFailure(error).message
+    return [fail('postgres', `${reason} at ${where}`, advice)]
   } finally {
     await handle.close()
   }

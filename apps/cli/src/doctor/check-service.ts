@@ -1,3 +1,4 @@
+import { request } from 'undici'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
 const TIMEOUT_MS = 3000
@@ -16,13 +17,12 @@ interface Service {
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   if (error.name === 'TimeoutError') return `no answer within ${TIMEOUT_MS} ms`
-  const cause = error.cause instanceof Error ? error.cause : error
-  return cause.message || ('code' in cause ? String(cause.code) : cause.name)
+  return error.message || ('code' in error ? String(error.code) : error.name)
 }
 
 async function get(url: string): Promise<{ status: number; text: string }> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS), redirect: 'manual' })
-  return { status: response.status, text: (await response.text()).slice(0, MAX_SHOWN) }
+  const { statusCode, body } = await request(url, { signal: AbortSignal.timeout(TIMEOUT_MS), reset: true })
+  return { status: statusCode, text: (await body.text()).slice(0, MAX_SHOWN) }
 }
 
 /** Asks GET /health, then GET /ready. */

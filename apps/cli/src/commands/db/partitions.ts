@@ -48,7 +48,7 @@ export function dbPartitionsCommand(cli: Cli): Command {
           to.toISOString().slice(0, 10),
           created.includes(name) ? 'made now' : 'was there'
         ])
-        for (const month of missing) rows.push(['-', `${month}-01`, '', 'missing'])
+        for (const month of missing) rows.push(['-', `${month}-01`, '-', 'missing'])
         const table = renderTable(['PARTITION', 'FROM', 'TO', 'STATE'], rows, 'There is no partition.')
         cli.result({ dryRun, created, missing, partitions, defaultRows }, table)
         if (defaultRows > 0)
