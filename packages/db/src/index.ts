@@ -78,6 +78,7 @@ export type {
 export { type FoundMessage, searchMessages } from './search-messages.ts'
 export {
   heartbeat,
+  ORPHAN_MESSAGE,
   retireInstance,
   type ServiceInstance,
   type SweptExecution,

@@ -1,0 +1,171 @@
+import { sql } from 'kysely'
+import t from 'tap'
+import {
+  createTurnWriter,
+  deleteExpiredIdempotencyKeys,
+  findExecution,
+  heartbeat,
+  listMessages,
+  notifyCancel,
+  ORPHAN_MESSAGE,
+  retireInstance,
+  sweepOrphans,
+  watchCancels
+} from '../src/index.ts'
+import { addOrganization, openTestDatabase, type TestDatabase } from './helpers/test-database.ts'
+import { endOf, newTurn, runTurn } from './helpers/turns.ts'
+
+const STALE = { staleMs: 10_000 }
+
+/** Moves what is known of a process, or when an execution began, into the past. */
+async function age({ db }: TestDatabase, seconds: number, owner: string, columns: string[]): Promise<void> {
+  const past = sql`now() - make_interval(secs => ${seconds})`
+  for (const column of columns) {
+    await sql`update service_instances set ${sql.ref(column)} = ${past} where id = ${owner}`.execute(db)
+  }
+  await sql`update executions set created_at = ${past} where owner = ${owner}`.execute(db)
+}
+
+t.test('the executions of a dead process are failed, keep their text, and free their sessions', async (t) => {
+  const database = await openTestDatabase(t)
+  const { db, pool } = database
+  const writer = createTurnWriter(pool)
+  t.teardown(() => writer.close())
+  const organization = await addOrganization(database)
+  const { orgId } = organization
+  await heartbeat(db, { id: 'alive', kind: 'api' })
+  await heartbeat(db, { id: 'dead', kind: 'api' })
+  const silent = newTurn(organization, { owner: 'dead' })
+  const talking = newTurn(organization, { owner: 'dead' })
+  const healthy = newTurn(organization, { owner: 'alive' })
+  for (const turn of [silent, talking, healthy]) await writer.accept(turn)
+  const ended = await runTurn(writer, organization, { owner: 'dead' })
+  const progress = { executionId: talking.executionId, orgId, messageId: talking.assistantMessageId }
+  await writer.saveProgress({ ...progress, content: 'So far' })
+
+  t.strictSame(await sweepOrphans(db, STALE), [], 'nobody is dead yet')
+  await age(database, 11, 'dead', ['seen_at'])
+  await age(database, 60, 'alive', ['steady_since'])
+  const expected = [silent, talking].map((turn) => ({
+    orgId,
+    executionId: turn.executionId,
+    sessionId: turn.sessionId,
+    owner: 'dead'
+  }))
+  const swept = await Promise.all([sweepOrphans(db, STALE), sweepOrphans(db, STALE)])
+  t.strictSame(
+    swept.flat().sort((a, b) => (a.executionId < b.executionId ? -1 : 1)),
+    expected,
+    'by one of two sweepers'
+  )
+
+  for (const [turn, status, content] of [
+    [silent, 'failed', ''],
+    [talking, 'partial', 'So far']
+  ] as const) {
+    t.match(await findExecution(db, orgId, null, turn.executionId), {
+      status: 'failed',
+      error: { code: 'INTERNAL', message: ORPHAN_MESSAGE },
+      endedAt: Date,
+      content
+    })
+    const page = await listMessages(db, orgId, null, turn.sessionId, { limit: 10 })
+    t.match(page?.items, [{ seq: 2, role: 'assistant', status, content }, { seq: 1 }])
+    t.match(await writer.accept(newTurn(organization, { sessionId: turn.sessionId })), { kind: 'accepted' })
+    t.equal(await writer.finish(endOf(turn)), false, 'the dead process comes too late')
+  }
+  t.match(await findExecution(db, orgId, null, healthy.executionId), { status: 'running' })
+  t.match(await findExecution(db, orgId, null, ended.executionId), { status: 'completed' })
+})
+
+t.test('nobody is called dead while no process was heard of steadily, as after an outage', async (t) => {
+  const database = await openTestDatabase(t)
+  const { db, pool } = database
+  const writer = createTurnWriter(pool)
+  t.teardown(() => writer.close())
+  const organization = await addOrganization(database)
+  await heartbeat(db, { id: 'first-back', kind: 'api' })
+  await writer.accept(newTurn(organization, { owner: 'second-back' }))
+  await age(database, 30, 'second-back', [])
+  await age(database, 30, 'first-back', ['seen_at', 'steady_since'])
+  t.strictSame(await sweepOrphans(db, STALE), [], 'nobody is heard of')
+  await heartbeat(db, { id: 'first-back', kind: 'api' })
+  t.strictSame(await sweepOrphans(db, STALE), [], 'the first heartbeat after a gap does not count as steady')
+  await age(database, 30, 'first-back', ['steady_since'])
+  await heartbeat(db, { id: 'first-back', kind: 'api' })
+  t.equal((await sweepOrphans(db, STALE)).length, 1)
+})
+
+t.test('a process that retires leaves nothing to wait for', async (t) => {
+  const database = await openTestDatabase(t)
+  const { db, pool } = database
+  const writer = createTurnWriter(pool)
+  t.teardown(() => writer.close())
+  const organization = await addOrganization(database)
+  for (const id of ['stays', 'goes']) await heartbeat(db, { id, kind: 'api' })
+  await writer.accept(newTurn(organization, { owner: 'goes' }))
+  await age(database, 20, 'stays', ['steady_since'])
+  await age(database, 20, 'goes', [])
+  t.strictSame(await sweepOrphans(db, STALE), [])
+  await retireInstance(db, 'goes')
+  t.match(await sweepOrphans(db, STALE), [{ owner: 'goes' }])
+})
+
+t.test('instances that are long gone are forgotten', async (t) => {
+  const database = await openTestDatabase(t)
+  const { db } = database
+  for (const id of ['yesterday', 'today']) await heartbeat(db, { id, kind: 'api' })
+  await age(database, 90_000, 'yesterday', ['seen_at'])
+  await sweepOrphans(db, STALE)
+  t.strictSame(await db.selectFrom('service_instances').select('id').execute(), [{ id: 'today' }])
+})
+
+t.test('expired idempotency keys are deleted batch by batch', async (t) => {
+  const database = await openTestDatabase(t)
+  const { db, pool } = database
+  const writer = createTurnWriter(pool)
+  t.teardown(() => writer.close())
+  const organization = await addOrganization(database)
+  const keys = ['a', 'b', 'c', 'd']
+  for (const key of keys) await writer.accept(newTurn(organization, { idempotency: { key, requestHash: 'h' } }))
+  await db.updateTable('idempotency_keys').set({ expires_at: new Date() }).where('key', '!=', 'd').execute()
+  t.equal(await deleteExpiredIdempotencyKeys(db, 2), 2)
+  t.equal(await deleteExpiredIdempotencyKeys(db, 2), 1)
+  t.strictSame(await db.selectFrom('idempotency_keys').select('key').execute(), [{ key: 'd' }])
+})
+
+t.test('a cancel is heard by every process that watches, also after its connection broke', async (t) => {
+  const { db, url } = await openTestDatabase(t)
+  const errors: unknown[] = []
+  let heard = Promise.withResolvers<string>()
+  const watch = watchCancels({
+    url,
+    applicationName: 'watcher',
+    onCancel: (executionId) => heard.resolve(executionId),
+    onError: (error) => errors.push(error)
+  })
+  t.teardown(() => watch.close())
+  await watch.listening
+  await notifyCancel(db, 'execution-1')
+  t.equal(await heard.promise, 'execution-1')
+
+  heard = Promise.withResolvers<string>()
+  await sql`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'watcher'`.execute(db)
+  let tries = 0
+  const repeat = setInterval(() => void notifyCancel(db, `try-${++tries}`), 50)
+  t.match(await heard.promise, /^try-/)
+  clearInterval(repeat)
+  t.match(errors, [{ code: 'DATABASE_UNAVAILABLE' }])
+})
+
+t.test('a watch on a server that is not there can be closed', async (t) => {
+  const refused = Promise.withResolvers<unknown>()
+  const watch = watchCancels({
+    url: 'postgres://semibot@127.0.0.1:1/none',
+    applicationName: 'watcher',
+    onCancel: () => {},
+    onError: refused.resolve
+  })
+  t.match(await refused.promise, { code: 'DATABASE_UNAVAILABLE' })
+  await watch.close()
+})
