@@ -31,8 +31,7 @@ export const orgAuthPlugin = fp(
     }
     const authenticate = createAuthenticator(app.credentials, createJwtVerifier(options))
     const hook: onRequestAsyncHookHandler = async (request) => {
-      // A route may stand behind this hook twice: its own and the one of its group.
-      if (request.caller === null) request.caller = await authenticate(request.headers)
+      request.caller = await authenticate(request.headers)
     }
     app.decorate('jwtSigner', createJwtSigner(options) ?? null)
     app.decorateRequest('caller', null as never)
