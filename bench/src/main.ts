@@ -1,0 +1,46 @@
+// npm run bench -- [--quick] [--json FILE]
+import { writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { parseArgs } from 'node:util'
+import { measure } from './measure.ts'
+import { printTable } from './print-table.ts'
+import { pin } from './run-load.ts'
+import { startSystems } from './systems.ts'
+
+const USAGE = `The api against a bare relay ("pipe"), side by side in one run.
+
+  npm run bench                 about 4 minutes: five rounds of everything
+  npm run bench -- --quick      under a minute: one round, 100 and 500 streams
+  npm run bench -- --json FILE  also writes the figures as JSON
+
+Exits with 1 when a round lost chunks or had errors.`
+
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean' }, json: { type: 'string' }, help: { type: 'boolean', short: 'h' } }
+})
+if (values.help) {
+  console.log(USAGE)
+  process.exit(0)
+}
+if (process.platform !== 'linux') {
+  console.error('The bench reads CPU time from /proc and so runs on Linux only.')
+  process.exit(1)
+}
+
+const report = (text: string) => console.error(`bench: ${text}`)
+const systems = await startSystems(report)
+process.once('SIGINT', () => void systems.stop().then(() => process.exit(130)))
+let ok = false
+try {
+  // The system under test has a core of its own; upstream, load and Postgres share the others.
+  const pinned = cpus().length > 1 && [systems.pipe, systems.api].every(({ pid }) => pin(pid, 1))
+  report(pinned ? 'systems under test on core 1' : 'not pinned: taskset is not installed, or there is one core')
+  const figures = await measure(systems, { rounds: values.quick ? 1 : 5, quick: values.quick === true }, report)
+  printTable(figures)
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`)
+  ok = figures.every((figure) => figure.errors === 0)
+  if (!ok) report('there were errors: the figures are not to be trusted')
+} finally {
+  await systems.stop()
+}
+process.exit(ok ? 0 : 1)

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  ENTRIES,
+  freePort,
+  REPOSITORY_ROOT,
+  type RunningProcess,
+  runCli,
+  SOURCE_FLAGS,
+  startPostgres,
+  startProcess
+} from '@semibot/stack'
+import type { Target } from './types.ts'
+
+/** A system under test: one process, and how it is asked. */
+export interface System extends Target {
+  name: string
+  pid: number
+}
+
+export interface Systems {
+  pipe: System
+  api: System
+  stop(): Promise<void>
+}
+
+/** Everything the bench needs, each as its own process: upstream, pipe, Postgres, the api. */
+export async function startSystems(report: (text: string) => void): Promise<Systems> {
+  const stops: (() => Promise<unknown>)[] = []
+  const stop = async () => {
+    for (const end of stops.reverse()) await end()
+  }
+  try {
+    const upstreamPort = await freePort()
+    const upstream = `http://127.0.0.1:${upstreamPort}`
+    const own = async (name: string, env: Record<string, string>): Promise<RunningProcess> => {
+      const running = await startProcess({
+        name,
+        command: process.execPath,
+        args: [...SOURCE_FLAGS, join(REPOSITORY_ROOT, 'bench/src', `${name}.ts`)],
+        env: { PATH: process.env.PATH, ...env },
+        ready: { line: /listens/ }
+      })
+      stops.push(() => running.stop())
+      return running
+    }
+    await own('upstream', { PORT: String(upstreamPort) })
+    const pipePort = await freePort()
+    const pipe = await own('pipe', { PORT: String(pipePort), UPSTREAM: upstream })
+
+    const folder = mkdtempSync(join(tmpdir(), 'semibot-bench-'))
+    stops.push(async () => rmSync(folder, { recursive: true, force: true }))
+    report('PostgreSQL, with fsync as in production')
+    const postgres = await startPostgres({ dataDir: join(folder, 'postgres') })
+    stops.push(() => postgres.stop())
+    const cliEnv = { ...process.env, DATABASE_URL: postgres.url }
+    await runCli(['db', 'migrate'], cliEnv)
+    const seeded = JSON.parse(await runCli(['dev', 'seed'], cliEnv)) as { directOrg: { apiKey: string } }
+
+    const apiPort = await freePort()
+    const api = await startProcess({
+      name: 'api',
+      command: process.execPath,
+      args: [...SOURCE_FLAGS, ENTRIES.api],
+      cwd: REPOSITORY_ROOT,
+      env: {
+        PATH: process.env.PATH,
+        ENV_FILE: '/dev/null',
+        DATABASE_URL: postgres.url,
+        LLM_BASE_URL: `${upstream}/v1`,
+        LLM_MODEL: 'bench',
+        API_PORT: String(apiPort),
+        ADMIN_TOKEN: randomBytes(24).toString('hex'),
+        RUNTIME_SERVICE_TOKEN: randomBytes(24).toString('hex'),
+        CHAT_MAX_IN_FLIGHT: '5000'
+      },
+      ready: { url: `http://127.0.0.1:${apiPort}/health` }
+    })
+    stops.push(() => api.stop())
+    return {
+      pipe: {
+        name: 'pipe',
+        pid: pipe.pid,
+        url: `http://127.0.0.1:${pipePort}/relay`,
+        headers: {},
+        chunkKey: 'content'
+      },
+      api: {
+        name: 'api',
+        pid: api.pid,
+        url: `http://127.0.0.1:${apiPort}/api/v1/chat`,
+        headers: { authorization: `Bearer ${seeded.directOrg.apiKey}` },
+        chunkKey: 'delta'
+      },
+      stop
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
