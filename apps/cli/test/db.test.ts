@@ -110,3 +110,21 @@ t.test('retention gives way to one that is running', async (t) => {
     t.match(outcome, { code: 1, stderr: 'semibot: another process is at it already; nothing was done\n' })
   })
 })
+
+t.test('a month that somebody has in use stays, with a warning', async (t) => {
+  const url = await createTestDatabase(t)
+  const { db, close } = createDatabase({ url, max: 1, applicationName: 'semibot-test' })
+  t.teardown(close)
+  await sql`create table messages_2020_01 partition of messages for values from ('2020-01-01') to ('2020-02-01')`.execute(
+    db
+  )
+  await db.transaction().execute(async (transaction) => {
+    await sql`select count(*) from messages`.execute(transaction)
+    const outcome = await semibotHere(['db', 'retention'], { DATABASE_URL: url })
+    t.match(outcome, { code: 0, stderr: 'warning: messages_2020_01 is in use and stays; run this again later\n' })
+  })
+  t.match(
+    (await semibotHere(['db', 'retention'], { DATABASE_URL: url })).stdout,
+    /months of messages +1 +messages_2020_01\n/
+  )
+})

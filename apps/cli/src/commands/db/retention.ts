@@ -40,6 +40,8 @@ export function dbRetentionCommand(cli: Cli): Command {
         const report = await retention(db, { days, dryRun: options.dryRun, batch: options.batch })
         if (!report.ran) throw new CliError('another process is at it already; nothing was done')
         cli.result({ days, ...report }, render(report))
+        for (const name of report.blockedPartitions)
+          cli.note(`warning: ${name} is in use and stays; run this again later\n`)
       })
     })
 }
