@@ -1,3 +1,4 @@
+import { LIMITS } from '@semibot/chat-protocol'
 import { EventStreamError, openEventStream } from '@semibot/chat-protocol/event-stream'
 import { Agent } from 'undici'
 import { type Attempt, Calls } from '../calls.ts'
@@ -21,6 +22,9 @@ export interface OpenAiCompatibleOptions {
   /** Asks for token counts at the end of a stream. Default: true; false for servers that refuse `stream_options`. */
   includeUsage?: boolean
 }
+
+/** A chunk is about forty times as long as the text in it, and none of it is kept. */
+const MAX_STREAM_BYTES = 8 * LIMITS.streamBytes
 
 /** Shorter than the idle time of the usual servers and balancers, so that they do not close a connection in use. */
 const KEEP_ALIVE_MS = 20_000
@@ -77,10 +81,8 @@ export function createOpenAiCompatibleProvider(options: OpenAiCompatibleOptions)
       const { signal, flow } = state.timers
       const completion = new CompletionStream(sink, state, apiKey)
       try {
-        await openEventStream(
-          { dispatcher, ...endpoint, headers, body, signal, ...(flow === undefined ? {} : { flow }) },
-          completion
-        )
+        const wire = { dispatcher, ...endpoint, headers, body, maxStreamBytes: MAX_STREAM_BYTES }
+        await openEventStream({ ...wire, signal, ...(flow === undefined ? {} : { flow }) }, completion)
       } catch (error) {
         const wasWhole = completion.whole && error instanceof EventStreamError && state.timers.ended === undefined
         if (!wasWhole || call.signal.aborted) throw failureOf(error, call, state.timers, apiKey)
