@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { ConfigError } from '@semibot/config'
 import { importJWK, type JSONWebKeySet, type JWK } from 'jose'
 import { z } from 'zod'
 
@@ -31,28 +32,34 @@ async function checkKey(key: Record<string, unknown>): Promise<string | undefine
 /**
  * Reads the JSON Web Key Set (RFC 7517) of JWT_PUBLIC_KEYS_FILE: the public keys of token issuers.
  *
- * @throws Error that names the key of the environment, the file and what was expected.
+ * @throws ConfigError that names the file and what is wrong with it.
  */
 export async function loadPublicKeys(path: string): Promise<JSONWebKeySet> {
   const fail = (problem: string): never => {
-    throw new Error(`JWT_PUBLIC_KEYS_FILE ${JSON.stringify(path)}: ${problem}`)
+    throw configError(path, `a file with a JSON Web Key Set of public keys, but ${problem}`)
   }
 
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) =>
-    fail(`cannot be read (${error.code ?? error.message})`)
+    fail(`it cannot be read (${error.code ?? error.message})`)
   )
   let json: unknown
   try {
     json = JSON.parse(text)
   } catch {
-    return fail('must be JSON: a JSON Web Key Set {"keys": [...]}')
+    return fail('it is not JSON')
   }
   const parsed = keySet.safeParse(json)
-  if (!parsed.success) return fail('must be a JSON Web Key Set {"keys": [...]} with 1 to 100 keys')
+  if (!parsed.success) return fail('it is not {"keys": [...]} with 1 to 100 keys')
 
   for (const [index, key] of parsed.data.keys.entries()) {
     const problem = await checkKey(key)
     if (problem !== undefined) fail(`keys[${index}] ${problem}`)
   }
   return parsed.data as unknown as JSONWebKeySet
+}
+
+function configError(path: string, expected: string): ConfigError {
+  // Where the key was set is not known any more, so the message leaves it out, as it does for a default.
+  const unknown = { origin: 'default', where: '' } as const
+  return new ConfigError([{ key: 'JWT_PUBLIC_KEYS_FILE', shownValue: JSON.stringify(path), ...unknown, expected }])
 }
