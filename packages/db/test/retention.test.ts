@@ -9,17 +9,19 @@ import {
   listPartitions,
   retention
 } from '../src/index.ts'
-import { addOrganization, openTestDatabase, type Scope, type TestDatabase } from './helpers/test-database.ts'
+import { addOrganization, emptyTables, openTestDatabase } from './helpers/test-database.ts'
 import { newTurn, runTurn } from './helpers/turns.ts'
 
 const NOW = new Date('2021-06-15T12:00:00Z')
 const DAY_MS = 86_400_000
 
-async function openWithOldMessages(t: Scope) {
-  const database = await openTestDatabase(t)
-  const { db, pool } = database
-  const writer = createTurnWriter(pool)
-  t.teardown(() => writer.close())
+const database = await openTestDatabase(t)
+const { db, pool } = database
+const writer = createTurnWriter(pool)
+t.teardown(() => writer.close())
+
+async function addOldMessages() {
+  await emptyTables(database)
   await ensurePartitions(db, 3, new Date('2021-03-01T00:00:00Z'))
   const organization = await addOrganization(database)
   for (const daysAgo of [100, 75, 50, 31, 30.01, 29.99, 1]) {
@@ -39,10 +41,10 @@ async function openWithOldMessages(t: Scope) {
     })
     await sql`update tool_calls set created_at = ${new Date(at)} where execution_id = ${turn.executionId}`.execute(db)
   }
-  return { database, writer, organization }
+  return organization
 }
 
-async function countAll({ db }: TestDatabase): Promise<Record<string, number>> {
+async function countAll(): Promise<Record<string, number>> {
   const { rows } = await sql<Record<string, number>>`select
     (select count(*) from messages) as messages, (select count(*) from executions) as executions,
     (select count(*) from tool_calls) as tools, (select count(*) from sessions) as sessions`.execute(db)
@@ -50,9 +52,9 @@ async function countAll({ db }: TestDatabase): Promise<Record<string, number>> {
 }
 
 t.test('a dry run counts what would go and changes nothing', async (t) => {
-  const { database } = await openWithOldMessages(t)
-  const before = await countAll(database)
-  const report = await retention(database.db, { days: 30, now: NOW, dryRun: true })
+  await addOldMessages()
+  const before = await countAll()
+  const report = await retention(db, { days: 30, now: NOW, dryRun: true })
   t.match(report, {
     ran: true,
     dryRun: true,
@@ -60,19 +62,18 @@ t.test('a dry run counts what would go and changes nothing', async (t) => {
     droppedPartitions: ['messages_2021_03', 'messages_2021_04'],
     deleted: { messages: 4, executions: 5, toolCalls: 5, sessions: 0, idempotencyKeys: 0 }
   })
-  t.strictSame(await countAll(database), before)
+  t.strictSame(await countAll(), before)
 })
 
 t.test('whole months are dropped, the edge is deleted in batches, the rest stays', async (t) => {
-  const { database } = await openWithOldMessages(t)
-  const { db } = database
-  t.strictSame(await countAll(database), { messages: 14, executions: 7, tools: 7, sessions: 7 })
+  await addOldMessages()
+  t.strictSame(await countAll(), { messages: 14, executions: 7, tools: 7, sessions: 7 })
   const report = await retention(db, { days: 30, now: NOW, batch: 1 })
   t.match(report, {
     droppedPartitions: ['messages_2021_03', 'messages_2021_04'],
     deleted: { messages: 4, executions: 5, toolCalls: 5 }
   })
-  t.strictSame(await countAll(database), { messages: 4, executions: 2, tools: 2, sessions: 7 })
+  t.strictSame(await countAll(), { messages: 4, executions: 2, tools: 2, sessions: 7 })
   const { rows } = await sql<{ oldest: Date }>`select min(created_at) as oldest from messages`.execute(db)
   t.ok((rows[0]?.oldest ?? 0) >= report.cutoff)
   const names = (await listPartitions(db)).map(({ name }) => name)
@@ -81,16 +82,15 @@ t.test('whole months are dropped, the edge is deleted in batches, the rest stays
 })
 
 t.test('old messages of the default partition go too', async (t) => {
-  const { database, writer, organization } = await openWithOldMessages(t)
+  const organization = await addOldMessages()
   const msecs = Date.parse('2020-01-01T00:00:00Z')
   const ids = { userMessageId: uuidv7({ msecs }), assistantMessageId: uuidv7({ msecs }) }
   await runTurn(writer, organization, ids)
-  t.match(await retention(database.db, { days: 30, now: NOW }), { deleted: { messages: 6 } })
+  t.match(await retention(db, { days: 30, now: NOW }), { deleted: { messages: 6 } })
 })
 
 t.test('running executions, and rows that somebody has locked, stay for the next time', async (t) => {
-  const { database, writer, organization } = await openWithOldMessages(t)
-  const { db, pool } = database
+  const organization = await addOldMessages()
   const running = newTurn(organization, { createdAt: NOW.getTime() - 60 * DAY_MS })
   await writer.accept(running)
   const client = await pool.connect()
@@ -107,8 +107,7 @@ t.test('running executions, and rows that somebody has locked, stay for the next
 })
 
 t.test('sessions that were deleted that long ago and expired keys are removed', async (t) => {
-  const { database, writer, organization } = await openWithOldMessages(t)
-  const { db } = database
+  const organization = await addOldMessages()
   const { orgId } = organization
   const [old, recent] = [await runTurn(writer, organization), await runTurn(writer, organization)]
   for (const { sessionId } of [old, recent]) await deleteSession(db, orgId, null, sessionId)
@@ -128,8 +127,7 @@ t.test('sessions that were deleted that long ago and expired keys are removed', 
 })
 
 t.test('only one process at a time does it', async (t) => {
-  const { database } = await openWithOldMessages(t)
-  const { db, pool } = database
+  await addOldMessages()
   const client = await pool.connect()
   await client.query("select pg_advisory_lock(hashtextextended('semibot retention', 0))")
   t.match(await retention(db, { days: 30, now: NOW }), { ran: false, droppedPartitions: [] })
@@ -139,8 +137,7 @@ t.test('only one process at a time does it', async (t) => {
 })
 
 t.test('a month that is in use is left for the next time, the rest is done', async (t) => {
-  const { database } = await openWithOldMessages(t)
-  const { db, pool } = database
+  await addOldMessages()
   const client = await pool.connect()
   await client.query('begin')
   await client.query('select from messages_2021_03')
@@ -158,6 +155,6 @@ t.test('a month that is in use is left for the next time, the rest is done', asy
 })
 
 t.test('less than a day of retention is refused', async (t) => {
-  const { database } = await openWithOldMessages(t)
-  for (const days of [0, -1, 0.5, Number.NaN]) await t.rejects(retention(database.db, { days }), RangeError)
+  await addOldMessages()
+  for (const days of [0, -1, 0.5, Number.NaN]) await t.rejects(retention(db, { days }), RangeError)
 })

@@ -4,6 +4,11 @@ import { searchTerms } from '../src/search-terms.ts'
 import { addOrganization, openTestDatabase } from './helpers/test-database.ts'
 import { runTurn } from './helpers/turns.ts'
 
+const database = await openTestDatabase(t)
+const { db, pool } = database
+const writer = createTurnWriter(pool)
+t.teardown(() => writer.close())
+
 t.test('a query is cut into the words that say something', (t) => {
   for (const [query, expected] of [
     ['refund policy', ['refund', 'policy']],
@@ -24,10 +29,6 @@ t.test('a query is cut into the words that say something', (t) => {
 })
 
 t.test('a search', async (t) => {
-  const database = await openTestDatabase(t)
-  const { db, pool } = database
-  const writer = createTurnWriter(pool)
-  t.teardown(() => writer.close())
   const organization = await addOrganization(database)
   const { orgId } = organization
   const [ann, bob] = await Promise.all([ensureUser(db, orgId, 'ann'), ensureUser(db, orgId, 'bob')])
@@ -59,10 +60,6 @@ t.test('a search', async (t) => {
 })
 
 t.test('a search looks at the newest messages of a session only', async (t) => {
-  const database = await openTestDatabase(t)
-  const { db, pool } = database
-  const writer = createTurnWriter(pool)
-  t.teardown(() => writer.close())
   const organization = await addOrganization(database)
   const user = await ensureUser(db, organization.orgId, 'ann')
   const asUser = { userId: user, userScope: user }

@@ -12,13 +12,19 @@ import {
   sweepOrphans,
   watchCancels
 } from '../src/index.ts'
-import { addOrganization, openTestDatabase, type TestDatabase } from './helpers/test-database.ts'
+import { addOrganization, emptyTables, openTestDatabase } from './helpers/test-database.ts'
 import { endOf, newTurn, runTurn } from './helpers/turns.ts'
 
 const STALE = { staleMs: 10_000 }
 
+const database = await openTestDatabase(t)
+const { db, pool, url } = database
+const writer = createTurnWriter(pool)
+t.teardown(() => writer.close())
+t.beforeEach(() => emptyTables(database))
+
 /** Moves what is known of a process, or when an execution began, into the past. */
-async function age({ db }: TestDatabase, seconds: number, owner: string, columns: string[]): Promise<void> {
+async function age(seconds: number, owner: string, columns: string[]): Promise<void> {
   const past = sql`now() - make_interval(secs => ${seconds})`
   for (const column of columns) {
     await sql`update service_instances set ${sql.ref(column)} = ${past} where id = ${owner}`.execute(db)
@@ -27,10 +33,6 @@ async function age({ db }: TestDatabase, seconds: number, owner: string, columns
 }
 
 t.test('the executions of a dead process are failed, keep their text, and free their sessions', async (t) => {
-  const database = await openTestDatabase(t)
-  const { db, pool } = database
-  const writer = createTurnWriter(pool)
-  t.teardown(() => writer.close())
   const organization = await addOrganization(database)
   const { orgId } = organization
   await heartbeat(db, { id: 'alive', kind: 'api' })
@@ -44,8 +46,8 @@ t.test('the executions of a dead process are failed, keep their text, and free t
   await writer.saveProgress({ ...progress, content: 'So far' })
 
   t.strictSame(await sweepOrphans(db, STALE), [], 'nobody is dead yet')
-  await age(database, 11, 'dead', ['seen_at'])
-  await age(database, 60, 'alive', ['steady_since'])
+  await age(11, 'dead', ['seen_at'])
+  await age(60, 'alive', ['steady_since'])
   const expected = [silent, talking].map((turn) => ({
     orgId,
     executionId: turn.executionId,
@@ -79,52 +81,38 @@ t.test('the executions of a dead process are failed, keep their text, and free t
 })
 
 t.test('nobody is called dead while no process was heard of steadily, as after an outage', async (t) => {
-  const database = await openTestDatabase(t)
-  const { db, pool } = database
-  const writer = createTurnWriter(pool)
-  t.teardown(() => writer.close())
   const organization = await addOrganization(database)
   await heartbeat(db, { id: 'first-back', kind: 'api' })
   await writer.accept(newTurn(organization, { owner: 'second-back' }))
-  await age(database, 30, 'second-back', [])
-  await age(database, 30, 'first-back', ['seen_at', 'steady_since'])
+  await age(30, 'second-back', [])
+  await age(30, 'first-back', ['seen_at', 'steady_since'])
   t.strictSame(await sweepOrphans(db, STALE), [], 'nobody is heard of')
   await heartbeat(db, { id: 'first-back', kind: 'api' })
   t.strictSame(await sweepOrphans(db, STALE), [], 'the first heartbeat after a gap does not count as steady')
-  await age(database, 30, 'first-back', ['steady_since'])
+  await age(30, 'first-back', ['steady_since'])
   await heartbeat(db, { id: 'first-back', kind: 'api' })
   t.equal((await sweepOrphans(db, STALE)).length, 1)
 })
 
 t.test('a process that retires leaves nothing to wait for', async (t) => {
-  const database = await openTestDatabase(t)
-  const { db, pool } = database
-  const writer = createTurnWriter(pool)
-  t.teardown(() => writer.close())
   const organization = await addOrganization(database)
   for (const id of ['stays', 'goes']) await heartbeat(db, { id, kind: 'api' })
   await writer.accept(newTurn(organization, { owner: 'goes' }))
-  await age(database, 20, 'stays', ['steady_since'])
-  await age(database, 20, 'goes', [])
+  await age(20, 'stays', ['steady_since'])
+  await age(20, 'goes', [])
   t.strictSame(await sweepOrphans(db, STALE), [])
   await retireInstance(db, 'goes')
   t.match(await sweepOrphans(db, STALE), [{ owner: 'goes' }])
 })
 
 t.test('instances that are long gone are forgotten', async (t) => {
-  const database = await openTestDatabase(t)
-  const { db } = database
   for (const id of ['yesterday', 'today']) await heartbeat(db, { id, kind: 'api' })
-  await age(database, 90_000, 'yesterday', ['seen_at'])
+  await age(90_000, 'yesterday', ['seen_at'])
   await sweepOrphans(db, STALE)
   t.strictSame(await db.selectFrom('service_instances').select('id').execute(), [{ id: 'today' }])
 })
 
 t.test('expired idempotency keys are deleted batch by batch', async (t) => {
-  const database = await openTestDatabase(t)
-  const { db, pool } = database
-  const writer = createTurnWriter(pool)
-  t.teardown(() => writer.close())
   const organization = await addOrganization(database)
   const keys = ['a', 'b', 'c', 'd']
   for (const key of keys) await writer.accept(newTurn(organization, { idempotency: { key, requestHash: 'h' } }))
@@ -135,7 +123,6 @@ t.test('expired idempotency keys are deleted batch by batch', async (t) => {
 })
 
 t.test('a cancel is heard by every process that watches, also after its connection broke', async (t) => {
-  const { db, url } = await openTestDatabase(t)
   const errors: unknown[] = []
   let heard = Promise.withResolvers<string>()
   const watch = watchCancels({

@@ -19,6 +19,14 @@ export async function openTestDatabase(t: Scope, options: { max?: number } = {})
   return { ...handle, url }
 }
 
+/** Back to how it was opened, much faster than another database. */
+export async function emptyTables({ pool }: DatabaseHandle): Promise<void> {
+  await pool.query(
+    `truncate organizations, users, api_keys, agents, sessions, messages, executions, tool_calls, idempotency_keys,
+      fallback_events, service_instances`
+  )
+}
+
 let organizations = 0
 
 /** A new organisation and the id of its default agent. */
