@@ -251,11 +251,20 @@ class MemoryReader implements EventReader {
   }
 }
 
-/** A near enough size of what the event keeps alive, without serialising the common ones. */
+/** A near enough size of what the event keeps alive; only events that carry foreign data are measured by writing them. */
 function sizeOf(event: ChatEventBody): number {
-  if (event.type === 'message.delta' || event.type === 'reasoning.delta') {
-    return EVENT_OVERHEAD_BYTES + event.delta.length * 2
+  switch (event.type) {
+    case 'message.delta':
+    case 'reasoning.delta':
+      return EVENT_OVERHEAD_BYTES + event.delta.length * 2
+    case 'message.completed':
+      return EVENT_OVERHEAD_BYTES + event.content.length * 2
+    case 'plan.updated':
+    case 'tool.started':
+    case 'tool.finished':
+    case 'tool.approval_requested':
+      return EVENT_OVERHEAD_BYTES + JSON.stringify(event).length * 2
+    default:
+      return EVENT_OVERHEAD_BYTES * 4
   }
-  if (event.type === 'message.completed') return EVENT_OVERHEAD_BYTES + event.content.length * 2
-  return EVENT_OVERHEAD_BYTES + JSON.stringify(event).length * 2
 }
