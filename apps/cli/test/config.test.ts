@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { json, ROOT, semibot } from './fixtures/semibot.ts'
+import { json, ROOT, semibot, semibotHere } from './fixtures/semibot.ts'
 
 interface Shown {
   keys: { key: string; value: string | null; origin: string; where: string; ok: boolean }[]
@@ -46,7 +46,7 @@ t.test('config show of a bad configuration shows what is there and fails', async
   const directory = folderWith(t, 'CHAT_EXECUTION_MODE=direct\n')
   const outcome = await semibot(['config', 'show'], { CHAT_RUNTIME_PERCENT: '200' }, directory)
   t.equal(outcome.code, 1)
-  t.match(outcome.stdout, /^CHAT_EXECUTION_MODE +direct {2}<- bad +.*\.env line 1$/m)
+  t.match(outcome.stdout, /^CHAT_EXECUTION_MODE +"direct" {2}<- bad +.*\.env line 1$/m)
   t.match(outcome.stderr, /^semibot: The configuration has 2 bad keys:\n/)
   const { keys, problems } = json<Shown>(
     await semibot(['config', 'show', '--json'], { CHAT_RUNTIME_PERCENT: '200' }, directory)
@@ -56,6 +56,12 @@ t.test('config show of a bad configuration shows what is there and fails', async
     keys.filter(({ ok }) => !ok).map(({ key }) => key),
     ['CHAT_EXECUTION_MODE', 'CHAT_RUNTIME_PERCENT']
   )
+})
+
+t.test('config show of a bad URL does not show what may be its password', async (t) => {
+  const outcome = await semibotHere(['config', 'show'], { DATABASE_URL: 'postgres://user:geheim/db' })
+  t.match(outcome.stdout, /^DATABASE_URL +"postgres:\/\/\*\*\*" \(25 characters\) {2}<- bad/m)
+  t.notMatch(outcome.stdout + outcome.stderr, /geheim/)
 })
 
 t.test('config example prints .env.example', async (t) => {

@@ -2,11 +2,15 @@ import type { SecretKind } from './key.ts'
 
 const SHOWN_LENGTH = 120
 const PASSWORD = /:\/\/([^:@/?#\s]*):.*@/s
+const PASSWORD_WITHOUT_SCHEME = /(^|[\s,])([^:@/\s,]+):[^@/\s][^@\s]*@/g
 const SECRET_PARAMETER = /([?&][^=&#]*(?:pass|secret|token|key)[^=&#]*=)[^&#]*/gi
 
 /** Hides the password of a URL and leaves the rest readable; also works on text that is no valid URL. */
 export function maskPassword(value: string): string {
-  return value.replace(PASSWORD, (_all, user: string) => `://${user}:***@`).replace(SECRET_PARAMETER, '$1***')
+  return value
+    .replace(PASSWORD, '://$1:***@')
+    .replace(PASSWORD_WITHOUT_SCHEME, '$1$2:***@')
+    .replace(SECRET_PARAMETER, '$1***')
 }
 
 /** The value as logs, screens and errors may show it. A whole secret only shows its length in characters. */

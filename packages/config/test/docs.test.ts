@@ -77,6 +77,11 @@ const MASKED: readonly [url: string, masked: string][] = [
   ['postgres://u:p@ss@h/d', 'postgres://u:***@h/d'],
   ['redis://:p@h', 'redis://:***@h'],
   ['postgres://u@h/d', 'postgres://u@h/d'],
+  ['postgres://u:$&$1@h/d', 'postgres://u:***@h/d'],
+  ['u:p@h:5432/d', 'u:***@h:5432/d'],
+  ['http://a:8000, u:p@b', 'http://a:***@b'],
+  ['https://a, u:p@b', 'https://a, u:***@b'],
+  ['host:8000', 'host:8000'],
   ['postgres://h/d?user=u&password=p&sslmode=on', 'postgres://h/d?user=u&password=***&sslmode=on'],
   ['http://h/v1', 'http://h/v1']
 ]

@@ -15,9 +15,11 @@ interface ShownKey {
 function show(inspection: EnvInspection): ShownKey[] {
   return describeKeys().map(({ key, secret }) => {
     const { value, text, origin, where, problem } = inspection.readings.get(key)!
-    const effective = value === undefined ? text : Array.isArray(value) ? value.join(',') : String(value)
     const ok = problem === undefined && !inspection.problems.some((other) => other.key === key)
-    return { key, value: effective === undefined ? null : maskValue(effective, secret), origin, where, ok }
+    const effective = value === undefined ? text : Array.isArray(value) ? value.join(',') : String(value)
+    // Of a bad value only what its problem shows is safe: nobody knows which part of it is the secret.
+    const shown = problem?.shownValue ?? (effective === undefined ? null : maskValue(effective, secret))
+    return { key, value: shown, origin, where, ok }
   })
 }
 
