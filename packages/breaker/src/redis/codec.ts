@@ -13,6 +13,8 @@ export interface TimedReply extends Reply {
 /** What is published on each change. */
 export interface Notice {
   now: number
+  /** Whose message made the change. */
+  replica: string
   record: FallbackRecord
 }
 
@@ -65,10 +67,10 @@ export function decodeReply(answer: unknown): TimedReply {
 /** What was published; null when it is no notice of ours. */
 export function decodeNotice(text: string): Notice | null {
   try {
-    const { now, record } = JSON.parse(text) as Notice
+    const { now, replica, record } = JSON.parse(text) as Notice
     if (!Number.isFinite(now) || !Number.isSafeInteger(record.epoch) || !BREAKER_STATES.includes(record.state))
       return null
-    return { now, record: decodeRecord(record) }
+    return { now, replica, record: decodeRecord(record) }
   } catch {
     return null
   }

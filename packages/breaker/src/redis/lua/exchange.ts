@@ -22,9 +22,11 @@ local function move(nextRecord, actor)
   record = nextRecord
 end
 local function answer(granted)
+  local counts = totals()
+  writeWindow()
   local live = 0
   for _, entry in pairs(replicas) do if now - entry.seenAt <= R.liveMs then live = live + 1 end end
-  return cjson.encode({ now = now, record = view(record), granted = granted, live = live, counts = totals(), changes = changes })
+  return cjson.encode({ now = now, record = view(record), granted = granted, live = live, counts = counts, changes = changes })
 end
 
 record = readRecord()
@@ -80,15 +82,6 @@ if record.state == 'half_open' and M.wanted > 0 then
 end
 
 if recordChanged then writeRecord() end
-if windowChanged then
-  local fields = { 'oldest', whole(window.oldest), 'newest', whole(window.newest) }
-  for _, name in ipairs(COUNTS) do
-    fields[#fields + 1] = name
-    fields[#fields + 1] = whole(window[name])
-  end
-  redis.call('HSET', KEYS[2], unpack(fields))
-  redis.call('EXPIRE', KEYS[2], R.windowSeconds + 30)
-end
-if adopted or #changes > 0 then redis.call('PUBLISH', channel, cjson.encode({ now = now, record = view(record) })) end
+if adopted or #changes > 0 then redis.call('PUBLISH', channel, cjson.encode({ now = now, replica = M.replica, record = view(record) })) end
 return answer(granted)
 `

@@ -52,4 +52,14 @@ local function totals()
   for _, name in ipairs(COUNTS) do counts[name] = window[name] end
   return counts
 end
+local function writeWindow()
+  if not windowChanged then return end
+  local fields = { 'oldest', whole(window.oldest), 'newest', whole(window.newest) }
+  for _, name in ipairs(COUNTS) do
+    fields[#fields + 1] = name
+    fields[#fields + 1] = whole(window[name])
+  end
+  redis.call('HSET', KEYS[2], unpack(fields))
+  redis.call('EXPIRE', KEYS[2], R.windowSeconds + 30)
+end
 `

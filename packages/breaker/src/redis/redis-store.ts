@@ -1,0 +1,295 @@
+import { noCounts } from '../rolling-window.ts'
+import { type Change, createKeeper, exchange, type Keeper, type Message } from '../state/exchange.ts'
+import { type FallbackRecord, initialRecord, isNewer, shiftTimes } from '../state/record.ts'
+import type { Command } from '../state/reducer.ts'
+import { type FallbackStore, type News, type StoreContext, TICK_MS } from '../store/store.ts'
+import type { WindowCounts } from '../types.ts'
+import { createScript } from './client.ts'
+import { decodeNotice, decodeReply, encodeMessage, encodeRules, type TimedReply } from './codec.ts'
+import { createLink, type Link } from './link.ts'
+import type { RedisStoreOptions } from './options.ts'
+import { createOutbox, type Outbox } from './outbox.ts'
+import { exchangeScript } from './script.ts'
+
+/** So soon after something urgent Redis is told, so that what happens together is told together. */
+const HURRY_MS = 20
+/** Of the tick, at random, so that replicas do not speak in chorus. */
+const TICK_JITTER = 0.1
+/** After so long without an answer the replica decides alone. */
+const DEGRADED_AFTER_MS = 1000
+/** A new replica waits at most so long for the state of the others. */
+const READY_MS = 300
+
+interface Order {
+  command: Command
+  done: () => void
+}
+
+/**
+ * Shares the product state between replicas through Redis: one atomic script, four times a second, never on
+ * the path of a call. Redis is advice: while it does not answer, this replica decides alone on its own
+ * evidence, and the higher epoch wins when they meet again.
+ */
+export class RedisStore implements FallbackStore {
+  readonly kind = 'redis'
+  readonly #options: RedisStoreOptions
+  readonly #keys: string[]
+  readonly #channel: string
+  readonly #script = createScript(exchangeScript())
+  readonly #opened = Promise.withResolvers<void>()
+  readonly #orders: Order[] = []
+  #context: StoreContext | undefined
+  /** What is known of the shared state, and the evidence of this replica alone. */
+  #keeper: Keeper | undefined
+  #outbox: Outbox | undefined
+  #link: Link | undefined
+  #shared: WindowCounts = noCounts()
+  #timer: unknown
+  #timerAt = Number.POSITIVE_INFINITY
+  #attempts = 0
+  #telling = false
+  #urgent = false
+  #subscribed = false
+  #degraded = false
+  #problem = ''
+  #lastAnswerAt = 0
+  #live = 1
+
+  constructor(options: RedisStoreOptions) {
+    const { pool = 'runtime' } = options
+    this.#options = options
+    this.#keys = ['v', 'w', 'r', 'log'].map((part) => `semibot:fb:{${pool}}:${part}`)
+    this.#channel = `semibot:fb:{${pool}}:ch`
+  }
+
+  start(context: StoreContext): void {
+    const { clock } = context
+    const { windowSeconds, maxSamples } = context.rules()
+    this.#context = context
+    this.#keeper = createKeeper(clock.now(), context.rules())
+    this.#outbox = createOutbox({ windowSeconds, maxSamples, now: () => clock.now() })
+    const timeoutMs = this.#options.commandTimeoutMs ?? 200
+    this.#link = createLink({ timeoutMs, clock, onLateAnswer: () => this.#schedule(0) })
+    this.#lastAnswerAt = clock.now()
+    this.#options.subscriber?.on('message', this.#onMessage)
+    clock.setTimeout(this.#opened.resolve, READY_MS)
+    this.#schedule(0)
+  }
+
+  get record(): FallbackRecord {
+    return this.#keeper?.record ?? initialRecord(0)
+  }
+
+  get degraded(): boolean {
+    return this.#degraded
+  }
+
+  /** Why Redis could not be used the last time; empty when it could. */
+  get problem(): string {
+    return this.#problem
+  }
+
+  get live(): number {
+    return this.#degraded ? 1 : this.#live
+  }
+
+  counts(): WindowCounts {
+    if (!this.#degraded || this.#keeper === undefined || this.#context === undefined) return this.#shared
+    this.#keeper.now = this.#context.clock.now()
+    return this.#keeper.window.totals()
+  }
+
+  report(news: News): void {
+    const { counts, trialSucceeded, urgent } = news
+    if (this.#context === undefined || this.#keeper === undefined || this.#outbox === undefined) return
+    if (counts !== undefined) {
+      this.#keeper.now = this.#context.clock.now()
+      this.#keeper.window.add(counts)
+      this.#outbox.add(counts)
+    }
+    if (trialSucceeded !== undefined && !this.#degraded) this.#outbox.addTrial(trialSucceeded)
+    if (!urgent) return
+    if (this.#degraded) this.#decideAlone(null, trialSucceeded)
+    else this.#hurry()
+  }
+
+  order(command: Command): Promise<void> {
+    return new Promise((done) => {
+      this.#orders.push({ command, done })
+      this.#schedule(0)
+    })
+  }
+
+  ready(): Promise<void> {
+    return this.#opened.promise
+  }
+
+  async close(): Promise<void> {
+    const context = this.#context
+    if (context === undefined) return
+    context.clock.clearTimeout(this.#timer)
+    const { subscriber } = this.#options
+    subscriber?.off('message', this.#onMessage)
+    const goodbyes = [this.#send(this.#message(null, true))]
+    if (subscriber !== undefined) goodbyes.push(this.#link!.send(() => subscriber.unsubscribe(this.#channel)))
+    this.#context = undefined
+    await Promise.allSettled(goodbyes)
+    this.#opened.resolve()
+    for (const order of this.#orders.splice(0)) order.done()
+  }
+
+  #hurry(): void {
+    if (this.#telling) this.#urgent = true
+    else this.#schedule(HURRY_MS)
+  }
+
+  #schedule(delayMs: number): void {
+    const context = this.#context
+    if (context === undefined || this.#telling) return
+    const at = context.clock.now() + delayMs
+    if (at >= this.#timerAt) return
+    context.clock.clearTimeout(this.#timer)
+    this.#timerAt = at
+    this.#timer = context.clock.setTimeout(() => {
+      this.#timerAt = Number.POSITIVE_INFINITY
+      void this.#tell()
+    }, delayMs)
+  }
+
+  /** One look at the shared state; never rejects. */
+  async #tell(): Promise<void> {
+    if (this.#context === undefined || this.#telling) return
+    this.#telling = true
+    const { clock, random } = this.#context
+    const order = this.#orders.shift()
+    const askedAt = clock.now()
+    try {
+      // An order goes with a part of its own: an old one, sent again, may be one that Redis has counted.
+      if (order !== undefined) this.#outbox!.clear()
+      const reply = decodeReply(await this.#send(this.#message(order?.command ?? null, false)))
+      this.#take(reply, askedAt)
+    } catch (error) {
+      this.#doWithout(error, order)
+    }
+    order?.done()
+    this.#telling = false
+    if (this.#orders.length > 0) return this.#schedule(0)
+    const soon = this.#urgent || (!this.#degraded && this.#outbox!.waiting)
+    this.#urgent = false
+    this.#schedule(soon ? HURRY_MS : TICK_MS * (1 + TICK_JITTER * (random() * 2 - 1)))
+  }
+
+  #message(command: Command | null, leaving: boolean): Message {
+    const { random, self } = this.#context!
+    return {
+      ...self(),
+      ...this.#outbox!.next(),
+      replica: this.#options.replica,
+      attempt: ++this.#attempts,
+      command,
+      jitter: random() * 2 - 1,
+      known: this.#keeper!.record,
+      leaving
+    }
+  }
+
+  #send(message: Message): Promise<unknown> {
+    const { clock, rules } = this.#context!
+    const args = [this.#channel, encodeMessage(message, clock.now()), encodeRules(rules())]
+    return this.#link!.send(() => this.#script(this.#options.client, this.#keys, args))
+  }
+
+  #take(reply: TimedReply, askedAt: number): void {
+    const context = this.#context
+    if (context === undefined) return
+    const now = context.clock.now()
+    this.#outbox!.delivered()
+    this.#degraded = false
+    this.#problem = ''
+    this.#lastAnswerAt = now
+    this.#live = reply.live
+    this.#shared = reply.counts
+    this.#opened.resolve()
+    this.#subscribe()
+    const shift = now - reply.now
+    const changes = reply.changes.map((change) => ({ ...change, record: shiftTimes(change.record, shift) }))
+    this.#learn(shiftTimes(reply.record, shift), changes, reply.granted, askedAt)
+  }
+
+  /** Takes a record over, unless it is older than the one at hand. */
+  #learn(record: FallbackRecord, own: Change[], granted: number, askedAt: number): void {
+    const keeper = this.#keeper!
+    const before = keeper.record
+    if (record.epoch < before.epoch) return
+    const changed = record.epoch !== before.epoch || record.state !== before.state
+    const decided = own.filter((change) => change.record.epoch > before.epoch)
+    keeper.record = record
+    if (changed) {
+      this.#outbox!.clear()
+      keeper.window.clear()
+    }
+    const changes = changed && decided.length === 0 ? [learnedChange(before, record)] : decided
+    this.#context?.onUpdate({ changes, decidedHere: decided.length > 0, granted, askedAt })
+    if (decided.length > 0 && this.#context?.self().wanted) this.#urgent = true
+  }
+
+  /** Redis did not answer: an order holds here all the same, and after a while this replica decides alone. */
+  #doWithout(error: unknown, order: Order | undefined): void {
+    const context = this.#context
+    if (context === undefined) return
+    this.#problem = error instanceof Error ? error.message : String(error)
+    this.#degraded ||= context.clock.now() - this.#lastAnswerAt >= DEGRADED_AFTER_MS
+    if (order !== undefined) this.#outbox!.clear()
+    if (order !== undefined || this.#degraded) this.#decideAlone(order?.command ?? null, undefined)
+  }
+
+  #decideAlone(command: Command | null, trialSucceeded: boolean | undefined): void {
+    const context = this.#context
+    const keeper = this.#keeper
+    if (context === undefined || keeper === undefined) return
+    const now = context.clock.now()
+    const number = ++this.#attempts
+    const message: Message = {
+      ...context.self(),
+      replica: this.#options.replica,
+      attempt: number,
+      part: number,
+      // The window of this replica holds them already.
+      counts: noCounts(),
+      succeeded: trialSucceeded === true ? 1 : 0,
+      failed: trialSucceeded === false ? 1 : 0,
+      command,
+      jitter: context.random() * 2 - 1,
+      known: keeper.record,
+      leaving: false
+    }
+    const { changes, granted } = exchange(keeper, message, now, { ...context.rules(), settleMs: 0 })
+    if (changes.length > 0) this.#outbox!.clear()
+    context.onUpdate({ changes, decidedHere: true, granted, askedAt: now })
+  }
+
+  #subscribe(): void {
+    const { subscriber } = this.#options
+    if (subscriber === undefined || this.#subscribed) return
+    this.#subscribed = true
+    this.#link!.send(() => subscriber.subscribe(this.#channel)).catch(() => {
+      this.#subscribed = false
+    })
+  }
+
+  readonly #onMessage = (channel: string, text: string): void => {
+    const context = this.#context
+    if (channel !== this.#channel || context === undefined || this.#keeper === undefined) return
+    const notice = decodeNotice(text)
+    // This replica's own change comes, with its evidence, in the answer to its message.
+    if (notice === null || notice.replica === this.#options.replica) return
+    const now = context.clock.now()
+    const record = shiftTimes(notice.record, now - notice.now)
+    if (isNewer(record, this.#keeper.record)) this.#learn(record, [], 0, now)
+  }
+}
+
+/** A change that another replica has made; its evidence stayed there. */
+function learnedChange(before: FallbackRecord, record: FallbackRecord): Change {
+  return { from: before.state, record, actor: '', counts: noCounts(), votes: 0, live: 0, results: 0, failures: 0 }
+}
