@@ -19,12 +19,23 @@ export async function openTestDatabase(t: Scope, options: { max?: number } = {})
   return { ...handle, url }
 }
 
-/** Back to how it was opened, much faster than another database. */
+const TABLES = [
+  'organizations',
+  'users',
+  'api_keys',
+  'agents',
+  'sessions',
+  'messages',
+  'executions',
+  'tool_calls',
+  'idempotency_keys',
+  'fallback_events',
+  'service_instances'
+]
+
+/** Removes every row: much faster than another database, and than truncate for so few rows. */
 export async function emptyTables({ pool }: DatabaseHandle): Promise<void> {
-  await pool.query(
-    `truncate organizations, users, api_keys, agents, sessions, messages, executions, tool_calls, idempotency_keys,
-      fallback_events, service_instances`
-  )
+  await pool.query(TABLES.map((table) => `delete from ${table}`).join(';'))
 }
 
 let organizations = 0
