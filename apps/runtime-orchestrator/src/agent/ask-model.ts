@@ -92,6 +92,7 @@ async function askOnce(
     return await toTurn(result, messages)
   } catch (error) {
     if (watchdog.signal.aborted) throw watchdog.signal.reason
+    watchdog.abandon()
     if (error instanceof ModelFailure) throw explain(error.cause)
     throw AISDKError.isInstance(error) ? explain(error) : error
   } finally {

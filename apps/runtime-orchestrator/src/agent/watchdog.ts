@@ -13,14 +13,17 @@ export interface Watchdog {
   touch(): void
   /** The reader is slow, so the model is not waited for until the next touch. */
   pause(): void
+  /** The call is over. */
   stop(): void
+  /** The rest of the answer is not wanted: ends the call if it still runs. */
+  abandon(): void
 }
 
 export function createWatchdog(outer: AbortSignal, { firstByteTimeoutMs, idleTimeoutMs }: WatchdogOptions): Watchdog {
   const silence = new AbortController()
   let timer: NodeJS.Timeout | undefined = setTimeout(expire, firstByteTimeoutMs, firstByteTimeoutMs)
   let idle = false
-  return { signal: AbortSignal.any([outer, silence.signal]), touch, pause, stop: pause }
+  return { signal: AbortSignal.any([outer, silence.signal]), touch, pause, stop: pause, abandon: () => silence.abort() }
 
   function touch(): void {
     if (idle && timer !== undefined) {

@@ -1,0 +1,61 @@
+import { Registry } from '@prometheus-io/client'
+import type { ChatEventBody } from '@semibot/chat-protocol'
+import { createOpenAiCompatibleProvider } from '@semibot/llm'
+import { createLanguageModel, errorOfAiSdk } from '@semibot/llm/ai-sdk'
+import { createRuntimeMetrics } from '@semibot/metrics'
+import { Answer } from '../../src/agent/answer.ts'
+import { createModelAccess } from '../../src/agent/model-access.ts'
+import { type AgentParts, runAgent, type Step } from '../../src/agent/run-agent.ts'
+import type { RunContext } from '../../src/agent/run-context.ts'
+import { runPlain } from '../../src/agent/run-plain.ts'
+import { StepBudget } from '../../src/agent/step-budget.ts'
+import { NEVER_CONGESTED } from '../../src/engine/attendance.ts'
+import type { Tool } from '../../src/tools/tool.ts'
+import { makeRequest } from './execute.ts'
+
+export interface AgentRun {
+  baseUrl: string
+  message: string
+  tools: Tool[]
+  signal?: AbortSignal
+  step?: Step
+  flow?: RunContext['flow']
+}
+
+/** Runs an agent alone, without engine, against a real model server: the loop when it has tools. */
+export function prepareAgent({ baseUrl, message, tools, signal, step, flow }: AgentRun) {
+  const events: ChatEventBody[] = []
+  const observed: string[] = []
+  const emit = (event: ChatEventBody) => void events.push(event)
+  const request = makeRequest(message)
+  const run: RunContext = {
+    request,
+    signal: signal ?? new AbortController().signal,
+    flow: flow ?? NEVER_CONGESTED,
+    headers: {},
+    budget: new StepBudget({ maxSteps: 5, maxToolCalls: 10, maxTokens: 100_000 }),
+    answer: new Answer(request.messageId, emit),
+    emit,
+    modelSilentSince: undefined
+  }
+  const model = {
+    languageModel: createLanguageModel({ provider: 'openai-compatible', baseUrl, model: 'simulator' }),
+    explain: (error: unknown) => errorOfAiSdk(error, undefined)
+  }
+  const observer: AgentParts['observer'] = {
+    modelCallFinished: (_seconds, error) => observed.push(error === undefined ? 'model' : 'model failed'),
+    toolCallStarted: (_run, { id, name }) => observed.push(`${name} ${id}`),
+    toolCallFinished: (_run, { name }, { status }) => observed.push(`${name} ${status}`)
+  }
+  const parts: AgentParts = {
+    model,
+    tools: new Map(tools.map((tool) => [tool.name, tool])),
+    step: step ?? ((_name, work) => work(run.signal)),
+    observer
+  }
+  const provider = createOpenAiCompatibleProvider({ baseUrl })
+  const models = createModelAccess({ provider, agentModel: () => model })
+  const metrics = createRuntimeMetrics(new Registry())
+  const start = () => (tools.length > 0 ? runAgent(run, parts) : runPlain(run, models, metrics))
+  return { run, events, observed, start }
+}
