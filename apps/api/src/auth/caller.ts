@@ -1,7 +1,7 @@
 /** What a caller may do in its organisation. `owner` and `admin` may change agents. */
 export const CALLER_ROLES = ['owner', 'admin', 'member'] as const
 
-export type CallerRole = (typeof CALLER_ROLES)[number]
+type CallerRole = (typeof CALLER_ROLES)[number]
 
 /** Who sent a request, once `app.authenticate` has run. */
 export interface Caller {

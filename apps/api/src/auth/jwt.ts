@@ -16,7 +16,7 @@ const claimsSchema = z.object({
 })
 
 /** What a verified token says about its bearer. */
-export type JwtClaims = z.infer<typeof claimsSchema>
+type JwtClaims = z.infer<typeof claimsSchema>
 
 export interface JwtOptions {
   /** Shared secret of HS256 tokens; without it none are accepted or made. */

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 
 /** How often something happened in the current window of a key. */
-export interface WindowCount {
+interface WindowCount {
   count: number
   /** Milliseconds until the window ends; 0 when none is open. */
   endsInMs: number
