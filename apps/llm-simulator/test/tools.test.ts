@@ -179,3 +179,16 @@ t.test('steps and loop make it call tools again before it answers', async (t) =>
   t.equal(await finish('[[sim:steps=3]] 1+1', 3), 'stop')
   t.equal(await finish('[[sim:loop]] 1+1', 50), 'tool_calls')
 })
+
+t.test('no text of 100,000 characters keeps it busy', async (t) => {
+  const simulator = await startSimulator(t)
+  const parts = ['1', '(', ' ', '[[sim:', '[', 'my a is ', '搜索', 'for ', '"', '-', '1+', '\n']
+  for (const part of parts) {
+    const text = part.repeat(Math.floor(100_000 / part.length))
+    const body = { ...ask(text), messages: [...ask(text).messages, ...ask(`What is my a? ${text}`).messages] }
+    const begun = performance.now()
+    await simulator.whole({ ...body, tools: TOOLS })
+    await simulator.text(body)
+    t.ok(performance.now() - begun < 2000, JSON.stringify(part))
+  }
+})

@@ -28,6 +28,7 @@ export class CallTimers {
     this.#idleMs = options.idleTimeoutMs ?? DEFAULT_STREAM_WAIT_MS
     this.#timer = setTimeout(this.#expire, this.#firstByteMs)
     this.#caller.addEventListener('abort', this)
+    if (this.#caller.aborted) this.handleEvent()
     const { flow } = options
     this.flow = flow && {
       get congested() {

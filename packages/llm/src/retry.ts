@@ -17,9 +17,13 @@ export function retryDelayMs(error: LlmError, random: () => number = Math.random
   return error.retryAfterMs <= MAX_RETRY_DELAY_MS ? error.retryAfterMs : undefined
 }
 
-/** Waits, or rejects with the signal's reason as soon as it aborts. */
+/** Waits, or rejects with the signal's reason as soon as it aborts, or has. */
 function wait(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason)
+      return
+    }
     const onAbort = () => {
       clearTimeout(timer)
       reject(signal.reason)

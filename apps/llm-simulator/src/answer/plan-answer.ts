@@ -11,6 +11,9 @@ import { mark } from './variation.ts'
 /** Longest answer, in tokens. */
 export const MAX_ANSWER_TOKENS = 100_000
 
+/** What is asked stands in the first so many UTF-16 units; patterns are not tried on more. */
+const SEARCHED_LENGTH = 2000
+
 export interface AnswerSettings {
   /** Exact number of tokens of each answer; undefined: as long as it comes. */
   length: number | undefined
@@ -62,7 +65,7 @@ function answerText({ question, directives, history, since }: Turn): string {
   const chinese = isChinese(question)
   const fromTools = answerFromTools(since, chinese)
   if (fromTools !== '') return fromTools
-  return recall(question, history) ?? chat(question, chinese)
+  return recall(question.slice(0, SEARCHED_LENGTH), history) ?? chat(question, chinese)
 }
 
 function finishReasonOf(directives: Directives): Answer['finishReason'] {
@@ -80,7 +83,7 @@ export function planAnswer(request: CompletionRequest, turn: Turn, settings: Ans
   const toolCalls = chooseToolCalls({
     tools: request.tools,
     toolChoice: request.toolChoice,
-    question,
+    question: question.slice(0, SEARCHED_LENGTH),
     directives,
     round: since.filter((message) => message.toolCalls.length > 0).length,
     rounds: loops ? Number.POSITIVE_INFINITY : directiveNumber(directives, 'steps', 1, 1000)

@@ -11,8 +11,12 @@ import { type AiSdkConnection, createLanguageModel } from './language-model.ts'
 
 function drained(flow: FlowControl, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true })
-    flow.onDrained(resolve)
+    const goOn = () => {
+      signal.removeEventListener('abort', goOn)
+      resolve()
+    }
+    signal.addEventListener('abort', goOn)
+    flow.onDrained(goOn)
   })
 }
 

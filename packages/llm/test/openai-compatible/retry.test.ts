@@ -118,6 +118,22 @@ t.test('the wait is what was asked for within bounds, else spread out', async (t
   )
 })
 
+t.test('an abort between the two attempts is seen, whenever it came', async (t) => {
+  const controller = new AbortController()
+  let attempts = 0
+  const call = withOneRetry(
+    async () => {
+      attempts++
+      controller.abort('stop')
+      throw new LlmError('LLM_UNAVAILABLE', 'x')
+    },
+    () => true,
+    controller.signal
+  )
+  t.equal(await failure(call), 'stop')
+  t.equal(attempts, 1)
+})
+
 t.test('an error that is none of the provider is never retried', async (t) => {
   let attempts = 0
   const thrown = new TypeError('ours')
