@@ -18,6 +18,8 @@ export interface AnswerServices {
     scope: { orgId: string; userId: string | null },
     executionId: string
   ) => Promise<ExecutionRecord | undefined>
+  /** Events of an execution that another api process runs, after the given one; undefined when they are not to be had. */
+  follow: (executionId: string, after: number) => Promise<ExecutionEvents | undefined>
   /** Asks the other api processes to cancel an execution that one of them runs. */
   cancelElsewhere: (executionId: string) => Promise<void>
 }

@@ -9,12 +9,15 @@ import { type AcceptedChat, type AcceptServices, acceptChat, type ChatCall } fro
 import { type AnswerServices, answerExecution, answerStored } from './answer-call.ts'
 import type { ChatServices } from './chat-services.ts'
 import { chooseMode } from './choose-mode.ts'
+import type { EventMirror } from './event-mirror.ts'
 import { startExecution } from './run-execution.ts'
 import { traceparentOf } from './trace-context.ts'
 
 export interface ChatCallServices extends ChatServices, AcceptServices, AnswerServices {
   admission: Admission
   orgConcurrency: OrgConcurrency
+  /** Copies events for the other replicas; null without Redis. */
+  mirror: EventMirror | null
 }
 
 /** What a face makes of its request. */
@@ -64,6 +67,7 @@ export async function handleChatCall(
     wholeAnswer: !options.stream
   })
   void running.done.then(leave)
+  if (options.stream && options.face.canResume) services.mirror?.add(running.events)
   return answerExecution(services, request, reply, running.events, options)
 }
 

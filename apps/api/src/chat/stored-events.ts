@@ -36,7 +36,8 @@ export function storedEvents(record: ExecutionRecord): ChatEvent[] {
   return bodies.map((body, index) => Object.assign(body, { seq: index + 1, ts }))
 }
 
-function terminalOf(record: ExecutionRecord): ChatEventBody {
+/** The terminal event of an execution that has ended. */
+export function terminalOf(record: ExecutionRecord): ChatEventBody {
   if (record.status === 'completed') {
     return {
       type: 'execution.completed',

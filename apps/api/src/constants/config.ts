@@ -62,3 +62,9 @@ export const PARTITION_MONTHS_AHEAD = 3
 
 /** How long storing a result is tried again while Postgres is away. */
 export const TURN_FINISH_RETRY_MS = 300_000
+
+/** How long the events of an execution stay in Redis after the last one, for readers on other replicas. */
+export const EVENT_KEEP_MS = 600_000
+
+/** Batches of events of one execution in Redis, about. */
+export const EVENT_MAX_BATCHES = 1000

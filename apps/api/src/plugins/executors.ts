@@ -12,9 +12,12 @@ import { createRuntimeAdapter } from '../adapters/runtime.adapter.ts'
 import { createInstancePicker } from '../adapters/runtime-instances.ts'
 import type { ChatCallServices } from '../chat/chat-call.ts'
 import type { CutoverRules } from '../chat/choose-mode.ts'
+import { EventMirror } from '../chat/event-mirror.ts'
+import { followExecution } from '../chat/follow-execution.ts'
 import { MemoryEventLog } from '../chat/memory-event-log.ts'
+import { RedisEventStore } from '../chat/redis-event-store.ts'
 import { RunningExecutions } from '../chat/running-executions.ts'
-import { AGENT_CACHE_ENTRIES, AGENT_CACHE_MS } from '../constants/config.ts'
+import { AGENT_CACHE_ENTRIES, AGENT_CACHE_MS, EVENT_KEEP_MS, EVENT_MAX_BATCHES } from '../constants/config.ts'
 import type { ApiEnv } from '../env.ts'
 
 declare module 'fastify' {
@@ -41,6 +44,12 @@ export const executorsPlugin = fp<{ drain: Drain }>(
       max: AGENT_CACHE_ENTRIES,
       ttl: AGENT_CACHE_MS
     })
+
+    const shared =
+      app.redisPool === null
+        ? null
+        : new RedisEventStore({ pool: app.redisPool, keepMs: EVENT_KEEP_MS, maxBatches: EVENT_MAX_BATCHES })
+    const mirror = shared === null ? null : new EventMirror(shared)
 
     app.decorate('chat', {
       instanceId: `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
@@ -71,6 +80,13 @@ export const executorsPlugin = fp<{ drain: Drain }>(
         return agent
       },
       findExecution: (scope, executionId) => findExecution(app.db, scope.orgId, scope.userId, executionId),
+      mirror,
+      follow: async (executionId, after) => {
+        if (shared === null) return undefined
+        const read = (id: string, from: number) => shared.read(id, from)
+        const find = (orgId: string, id: string) => findExecution(app.db, orgId, null, id)
+        return followExecution({ read, find }, executionId, after)
+      },
       cancelElsewhere: (executionId) => notifyCancel(app.db, executionId),
       defaultModel: env.LLM_MODEL,
       allowedModels: new Set(env.LLM_MODELS),
@@ -90,10 +106,11 @@ export const executorsPlugin = fp<{ drain: Drain }>(
     // The streams have ended in preClose; what runs on without a reader ends here, before the database goes.
     app.addHook('onClose', async () => {
       await running.shutdown()
+      await mirror?.flush()
       await Promise.all([llm.close(), runtimeHttp.destroy(), cancels.close()])
     })
   },
-  { name: 'executors', dependencies: ['environment', 'database', 'metrics', 'limits'] }
+  { name: 'executors', dependencies: ['environment', 'database', 'redis', 'metrics', 'limits'] }
 )
 
 function createLlmProvider(env: ApiEnv): LlmProvider {

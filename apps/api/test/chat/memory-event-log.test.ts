@@ -1,7 +1,8 @@
 import type { ChatEvent, ChatEventBody } from '@semibot/chat-protocol'
 import fc from 'fast-check'
 import t from 'tap'
-import { DEFAULT_EVENT_LOG_LIMITS, MemoryEventLog } from '../../src/chat/memory-event-log.ts'
+import { DEFAULT_EVENT_LOG_LIMITS } from '../../src/chat/event-buffer.ts'
+import { MemoryEventLog } from '../../src/chat/memory-event-log.ts'
 
 const identity = (executionId = 'one') => ({ executionId, sessionId: 's', messageId: 'm', orgId: 'o', userId: null })
 const delta = (text: string): ChatEventBody => ({ type: 'message.delta', messageId: 'm', delta: text })

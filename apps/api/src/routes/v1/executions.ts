@@ -29,7 +29,7 @@ export const executionRoutes: FastifyPluginAsyncZod = async (app) => {
   app.get(
     '/chat/executions/:executionId/events',
     { schema: { ...CHAT_DOCS.events, params, querystring: z.object({ after: seq.optional() }) } },
-    (request, reply) => {
+    async (request, reply) => {
       const { executionId } = request.params
       const options = {
         face: nativeFace,
@@ -37,7 +37,7 @@ export const executionRoutes: FastifyPluginAsyncZod = async (app) => {
         onDisconnect: 'detach' as const,
         after: afterOf(request.headers['last-event-id'], request.query.after)
       }
-      const events = chat.events.get(executionId)
+      const events = chat.events.get(executionId) ?? (await chat.follow(executionId, options.after))
       if (events === undefined) return answerStored(chat, request, reply, executionId, options)
       if (!mayRead(request, events)) throw notFound()
       if (events.keeps(options.after)) return answerExecution(chat, request, reply, events, options)

@@ -1,0 +1,65 @@
+import { isTerminal } from '@semibot/chat-protocol'
+import type { ExecutionRecord } from '@semibot/db'
+import { DEFAULT_EVENT_LOG_LIMITS, EventBuffer } from './event-buffer.ts'
+import type { ExecutionEvents } from './event-log.ts'
+import type { StoredBatch } from './redis-event-store.ts'
+import { terminalOf } from './stored-events.ts'
+
+export interface FollowOptions {
+  read: (executionId: string, after: number) => Promise<StoredBatch[]>
+  /** The stored execution, to see whether it has ended by other means. */
+  find: (orgId: string, executionId: string) => Promise<ExecutionRecord | undefined>
+}
+
+const POLL_MS = 200
+/** After so many polls without news the database is asked whether there will be any. */
+const QUIET_POLLS = 25
+
+/**
+ * The events of an execution that runs in another process, read from the shared store into a buffer of this one,
+ * as long as somebody reads them. Undefined when the store does not have them.
+ */
+export async function followExecution(
+  options: FollowOptions,
+  executionId: string,
+  after: number
+): Promise<ExecutionEvents | undefined> {
+  const batches = await options.read(executionId, after).catch(() => [])
+  const [first] = batches
+  if (first === undefined) return undefined
+  const firstSeq = first.events[0]?.seq ?? 1
+  const events = new EventBuffer(first.identity, DEFAULT_EVENT_LOG_LIMITS, Date.now, undefined, firstSeq)
+  feed(events, batches)
+  if (!events.ended) void poll(options, events)
+  return events
+}
+
+async function poll(options: FollowOptions, events: EventBuffer): Promise<void> {
+  for (let quiet = 0; !events.ended; quiet++) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    if (events.readers === 0) return
+    const batches = await options.read(events.executionId, events.lastSeq).catch(() => [])
+    if (feed(events, batches)) quiet = 0
+    if (quiet < QUIET_POLLS) continue
+    quiet = 0
+    const record = await options.find(events.orgId, events.executionId).catch(() => undefined)
+    if (record === undefined || record.status === 'running' || record.status === 'waiting_approval') continue
+    events.append(terminalOf(record))
+  }
+}
+
+/** Adds what is new; true when there was anything. A hole ends the buffer as it would end a cut connection. */
+function feed(events: EventBuffer, batches: StoredBatch[]): boolean {
+  let added = false
+  for (const event of batches.flatMap((batch) => batch.events)) {
+    if (event.seq <= events.lastSeq) continue
+    if (event.seq > events.lastSeq + 1) {
+      events.fail()
+      return added
+    }
+    events.restore(event)
+    added = true
+    if (isTerminal(event)) return added
+  }
+  return added
+}
