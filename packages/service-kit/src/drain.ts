@@ -102,6 +102,11 @@ export function createDrain(options: DrainOptions): Drain {
         }
         done()
       })
+      // Fastify says so itself only to requests that arrive during the drain.
+      app.addHook('onSend', (_request, reply, payload, done) => {
+        if (draining) reply.header('connection', 'close')
+        done(null, payload)
+      })
       let lastResort: NodeJS.Timeout | undefined
       app.addHook('preClose', async () => {
         await drain()

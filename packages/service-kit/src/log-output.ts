@@ -1,90 +1,172 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, write, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { destination } from 'pino'
-
-/** Lines that a slow or full target may keep waiting, in bytes; what comes on top is dropped and counted. */
-export const MAX_WAITING_BYTES = 4 * 1024 * 1024
-
-type Stream = ReturnType<typeof destination>
 
 export interface LogOutputOptions {
-  /** A file descriptor or a path. */
+  /** A file descriptor, or the path of a file that lines are appended to; its folder is made when it is missing. */
   target: number | string
-  onDropped: () => void
+  /** Bytes that may wait for a slow target; lines on top are dropped and counted. Default 4 MiB. */
+  maxWaitingBytes?: number
+  onDropped: (lines: number) => void
   /** Once per outage of the target, with a sentence for the operator. */
   onTrouble: (message: string) => void
-  maxWaitingBytes?: number
 }
 
-/** One place that log lines go to. */
-export interface LogOutput {
-  write(line: string): void
-  reopen(): void
-  /** Resolves when everything written so far is handed to the operating system or cannot be; never rejects. */
-  flush(): Promise<void>
+const CHUNK_BYTES = 64 * 1024
+const BUSY_RETRY_MS = 20
+/** At exit, when nobody can wait for a target any more. */
+const LAST_ATTEMPTS = 10
+
+interface Line {
+  text: string
+  bytes: number
 }
 
 /**
- * Appends to the target without blocking the event loop. A file that cannot be opened or written is reported
- * once; a later `reopen` tries again.
+ * One place that log lines go to, written in order and off the event loop's thread. A target that cannot be
+ * opened or written is reported once; a file is tried again at `reopen`, and with every further chunk.
  */
-export function createLogOutput(options: LogOutputOptions): LogOutput {
-  const { target, onDropped, onTrouble, maxWaitingBytes = MAX_WAITING_BYTES } = options
-  let stream = open()
+export class LogOutput {
+  readonly #options: LogOutputOptions
+  readonly #maxWaitingBytes: number
+  #descriptor: number | undefined
+  #waiting: Line[] = []
+  #waitingBytes = 0
+  #busy = false
+  #reopening = false
+  #inTrouble = false
+  /** A chunk was written in part only: the next one must not continue its last line. */
+  #torn = false
+  #idle: (() => void)[] = []
 
-  function open(): Stream | undefined {
-    try {
-      if (typeof target === 'string') {
-        mkdirSync(dirname(target), { recursive: true })
-        closeSync(openSync(target, 'a'))
+  constructor(options: LogOutputOptions) {
+    this.#options = options
+    this.#maxWaitingBytes = options.maxWaitingBytes ?? 4 * 1024 * 1024
+    this.#open()
+  }
+
+  write(text: string): void {
+    if (this.#descriptor === undefined) return
+    const bytes = Buffer.byteLength(text)
+    if (this.#waitingBytes + bytes > this.#maxWaitingBytes) {
+      this.#options.onDropped(1)
+      return
+    }
+    this.#waiting.push({ text, bytes })
+    this.#waitingBytes += bytes
+    if (this.#busy) return
+    this.#busy = true
+    // One write for the lines of a turn; and what is logged right before `process.exit` is still here then.
+    setImmediate(() => this.#next())
+  }
+
+  /** Opens the file again under its path, after what is being written. */
+  reopen(): void {
+    if (this.#busy) this.#reopening = true
+    else this.#open()
+  }
+
+  /** Resolves when nothing waits any more; never rejects. */
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#busy) this.#idle.push(resolve)
+      else resolve()
+    })
+  }
+
+  /** Hands over what waits, as far as the target takes it at once; for the last moment of a process. */
+  flushSync(): void {
+    if (this.#descriptor === undefined) return
+    let rest = Buffer.from(this.#takeLines(Number.POSITIVE_INFINITY).text)
+    for (let attempt = 0; rest.length > 0 && attempt < LAST_ATTEMPTS; ) {
+      try {
+        rest = rest.subarray(writeSync(this.#descriptor, rest))
+        attempt = 0
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
+        attempt++
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_RETRY_MS)
       }
+    }
+  }
+
+  #open(): void {
+    const { target } = this.#options
+    if (typeof target === 'number') {
+      this.#descriptor ??= target
+      return
+    }
+    const old = this.#descriptor
+    try {
+      mkdirSync(dirname(target), { recursive: true })
+      this.#descriptor = openSync(target, 'a')
     } catch (error) {
-      onTrouble(troubleText(target, error))
-      return undefined
+      this.#trouble(error)
+      return
     }
-    // minLength above 0, since `flush` waits for nothing otherwise.
-    const opened = destination({ dest: target, sync: false, append: true, minLength: 1, maxLength: maxWaitingBytes })
-    guardExit(opened)
-    let inTrouble = false
-    opened.on('drop', onDropped)
-    opened.on('write', () => {
-      inTrouble = false
-    })
-    opened.on('error', (error: Error) => {
-      if (!inTrouble) onTrouble(troubleText(target, error))
-      inTrouble = true
-    })
-    return opened
+    this.#inTrouble = false
+    this.#torn = false
+    if (old !== undefined) closeSync(old)
   }
 
-  return {
-    write(line) {
-      stream?.write(line)
-    },
-    reopen() {
-      if (typeof target !== 'string') return
-      if (stream === undefined) stream = open()
-      else stream.reopen()
-    },
-    flush() {
-      const { promise, resolve } = Promise.withResolvers<void>()
-      if (stream === undefined) resolve()
-      else stream.flush(() => resolve())
-      return promise
-    }
+  #writeChunk(): void {
+    const { text, count } = this.#takeLines(CHUNK_BYTES)
+    this.#send(Buffer.from(this.#torn ? `\n${text}` : text), count)
   }
-}
 
-/** At exit pino writes out what waits, which throws while the file is not open yet. */
-function guardExit(stream: Stream): void {
-  const { flushSync } = stream
-  stream.flushSync = () => {}
-  stream.once('ready', () => {
-    stream.flushSync = flushSync
-  })
-}
+  #send(chunk: Buffer, lines: number): void {
+    write(this.#descriptor!, chunk, (error, written) => {
+      if (error === null) {
+        this.#inTrouble = false
+        this.#torn = written < chunk.length
+        if (this.#torn) this.#send(chunk.subarray(written), lines)
+        else this.#next()
+      } else if (error.code === 'EAGAIN') {
+        setTimeout(() => this.#send(chunk, lines), BUSY_RETRY_MS)
+      } else {
+        // The reader of a pipe is gone for good.
+        if (error.code === 'EPIPE') this.#descriptor = undefined
+        this.#options.onDropped(lines)
+        this.#trouble(error)
+        this.#next()
+      }
+    })
+  }
 
-function troubleText(target: number | string, error: unknown): string {
-  const name = typeof target === 'string' ? target : `descriptor ${target}`
-  return `Log output ${name} cannot be written: ${(error as Error).message}. Set LOG_FILE to a file that this user may write.`
+  #next(): void {
+    if (this.#reopening) {
+      this.#reopening = false
+      this.#open()
+    }
+    if (this.#descriptor === undefined) this.#takeLines(Number.POSITIVE_INFINITY)
+    if (this.#waiting.length > 0) {
+      this.#writeChunk()
+      return
+    }
+    this.#busy = false
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  #takeLines(maxBytes: number): { text: string; count: number } {
+    let text = ''
+    let bytes = 0
+    let count = 0
+    for (const line of this.#waiting) {
+      if (count > 0 && bytes + line.bytes > maxBytes) break
+      text += line.text
+      bytes += line.bytes
+      count++
+    }
+    this.#waiting.splice(0, count)
+    this.#waitingBytes -= bytes
+    return { text, count }
+  }
+
+  #trouble(error: unknown): void {
+    if (this.#inTrouble) return
+    this.#inTrouble = true
+    const { target, onTrouble } = this.#options
+    const name = typeof target === 'string' ? target : `descriptor ${target}`
+    const remedy = typeof target === 'string' ? ' Set LOG_FILE to a file that this user may write.' : ''
+    onTrouble(`Log output ${name} cannot be written: ${(error as Error).message}.${remedy}`)
+  }
 }

@@ -1,5 +1,5 @@
 import { type Logger, pino, stdTimeFunctions } from 'pino'
-import { createLogOutput, type LogOutput } from './log-output.ts'
+import { LogOutput } from './log-output.ts'
 import { errorFields, redactFields } from './redact.ts'
 
 export interface LoggerOptions {
@@ -9,7 +9,7 @@ export interface LoggerOptions {
   level: string
   /** Written beside stdout when given; its folder is made when it is missing. */
   file?: string | undefined
-  /** Called with 1 for each line that was dropped because a target could not keep up. */
+  /** Called with the number of lines that were dropped because a target could not take them. */
   onDropped?: ((lines: number) => void) | undefined
   /** Bytes that may wait per target. Default 4 MiB. */
   maxWaitingBytes?: number
@@ -19,12 +19,14 @@ export interface ServiceLogger {
   logger: Logger
   /** Opens the file again under its path, after it was renamed (SIGHUP). Without a file it does nothing. */
   reopen(): void
-  /** Resolves when all lines so far are handed to the operating system; never rejects. */
+  /** Resolves when all lines so far are handed to the operating system, or after 2 s; never rejects. */
   flush(): Promise<void>
   droppedLines(): number
 }
 
 const STDOUT = 1
+/** A reader of stdout that has stopped reading must not keep a process from ending. */
+const FLUSH_LIMIT_MS = 2000
 
 /**
  * JSON lines on stdout, and in a file as well when one is given. `msg` is always the last field: the runbook's
@@ -56,12 +58,12 @@ export function createLogger(options: LoggerOptions): ServiceLogger {
 
   function add(target: number | string): void {
     outputs.push(
-      createLogOutput({
+      new LogOutput({
         target,
         ...(maxWaitingBytes === undefined ? {} : { maxWaitingBytes }),
-        onDropped: () => {
-          dropped++
-          onDropped?.(1)
+        onDropped: (lines) => {
+          dropped += lines
+          onDropped?.(lines)
         },
         onTrouble: (message) => logger.warn(message)
       })
@@ -69,6 +71,9 @@ export function createLogger(options: LoggerOptions): ServiceLogger {
   }
   add(STDOUT)
   if (file !== undefined && file !== '') add(file)
+  process.once('exit', () => {
+    for (const output of outputs) output.flushSync()
+  })
 
   return {
     logger,
@@ -76,7 +81,10 @@ export function createLogger(options: LoggerOptions): ServiceLogger {
       for (const output of outputs) output.reopen()
     },
     async flush() {
-      await Promise.all(outputs.map((output) => output.flush()))
+      const { promise: limit, resolve } = Promise.withResolvers<void>()
+      const timer = setTimeout(resolve, FLUSH_LIMIT_MS)
+      await Promise.race([Promise.all(outputs.map((output) => output.flush())), limit])
+      clearTimeout(timer)
     },
     droppedLines: () => dropped
   }

@@ -18,8 +18,10 @@ export interface RunServiceOptions {
   start?: () => Promise<void>
   /** Runs on SIGHUP, after the log file was opened again. */
   onSighup?: () => void | Promise<void>
-  /** How long the drain may take, milliseconds; 5 s after it the process ends with code 1. */
+  /** How long the drain may take, milliseconds. */
   graceMs: number
+  /** What closing may take on top (last frames, other connections, database), then the process ends with 1. Default 5000. */
+  closeMarginMs?: number
 }
 
 /** A reason not to start that the operator can act on; shown without a stack. */
@@ -30,9 +32,6 @@ export class StartupError extends Error {
   }
 }
 
-/** For what follows the drain: the last frames, other connections, database and Redis. */
-const CLOSE_MARGIN_MS = 5000
-
 /**
  * The life of a service process. SIGTERM and SIGINT close the app and exit 0, or 1 when that takes too long or
  * a second signal comes; SIGHUP opens the log file again and calls `onSighup`; an uncaught error closes the app
@@ -40,7 +39,7 @@ const CLOSE_MARGIN_MS = 5000
  * Resolves when the server listens.
  */
 export async function runService(options: RunServiceOptions): Promise<void> {
-  const { app, logger: service, listen, start, onSighup, graceMs } = options
+  const { app, logger: service, listen, start, onSighup, graceMs, closeMarginMs = 5000 } = options
   const { logger } = service
 
   process.on('SIGHUP', () => {
@@ -52,7 +51,7 @@ export async function runService(options: RunServiceOptions): Promise<void> {
   })
   closeWithGrace(
     {
-      delay: graceMs + CLOSE_MARGIN_MS,
+      delay: graceMs + closeMarginMs,
       skip: ['SIGHUP'],
       logger: { error: (...parts: unknown[]) => logger.error({ detail: parts.map(String) }, 'shutdown was cut short') }
     },
