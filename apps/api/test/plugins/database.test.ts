@@ -1,5 +1,6 @@
+import type { Database } from '@semibot/db'
 import { createTestDatabase, waitFor } from '@semibot/stack/test'
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import t from 'tap'
 import { DB_BACKGROUND_POOL_MAX, DB_CONNECTION_TIMEOUT_MS, DB_POOL_MAX } from '../../src/constants/config.ts'
 import { databasePlugin } from '../../src/plugins/database.ts'
@@ -14,48 +15,49 @@ function build(t: TestScope, url: string) {
   })
 }
 
-t.test('DB_POOL_MAX sizes the pool of the chats', async (t) => {
+/** Takes so many connections, one after the other, and keeps them until `release`. */
+async function hold(db: Kysely<Database>, count: number): Promise<{ release: () => Promise<void> }> {
+  const released = Promise.withResolvers<void>()
+  const holders: Promise<void>[] = []
+  for (let held = 0; held < count; held++) {
+    const taken = Promise.withResolvers<void>()
+    const holder = db.connection().execute(async (connection) => {
+      await sql`select 1`.execute(connection)
+      taken.resolve()
+      await released.promise
+    })
+    holders.push(holder)
+    await Promise.race([taken.promise, holder])
+  }
+  return {
+    release: async () => {
+      released.resolve()
+      await Promise.all(holders)
+    }
+  }
+}
+
+t.test('DB_POOL_MAX sizes the pool of the chats, and the others have a small one of their own', async (t) => {
   t.equal(DB_POOL_MAX, 10)
   const app = await build(t, await createTestDatabase(t, { migrated: false }))
-  const connections = async (name: string) => {
+  const count = (db: Kysely<Database>, name: string) => {
     const query = sql<{ count: number }>`select count(*)::int as count from pg_stat_activity
       where datname = current_database() and application_name = ${name}`
-    return (await query.execute(app.backgroundDb)).rows[0]?.count
+    return query.execute(db).then(({ rows }) => rows[0]?.count)
   }
-  const slow = (db: typeof app.db) => sql`select pg_sleep(0.2)`.execute(db)
-
-  const busy = Array.from({ length: DB_POOL_MAX + 5 }, () => slow(app.db))
-  await waitFor(async () => (await connections('semibot-api')) === DB_POOL_MAX, {
-    timeoutMs: 5000,
-    what: `${DB_POOL_MAX} connections`
-  })
-  await Promise.all(busy)
-  t.equal(await connections('semibot-api'), DB_POOL_MAX, 'and never more')
-
-  await Promise.all(Array.from({ length: DB_BACKGROUND_POOL_MAX + 2 }, () => slow(app.backgroundDb)))
-  t.equal(
-    await connections('semibot-api-background'),
-    DB_BACKGROUND_POOL_MAX,
-    'the others have a small one of their own'
-  )
-})
-
-t.test('a taken pool refuses a caller in time, and the background pool goes on', async (t) => {
-  const app = await build(t, await createTestDatabase(t, { migrated: false }))
-  const held = Promise.withResolvers<void>()
-  const holders = Array.from({ length: DB_POOL_MAX }, () =>
-    app.db.transaction().execute(async (transaction) => {
-      await sql`select 1`.execute(transaction)
-      await held.promise
-    })
-  )
-  const start = performance.now()
-  await t.rejects(sql`select 1`.execute(app.db), { name: 'DatabaseUnavailableError' })
-  t.ok(performance.now() - start < DB_CONNECTION_TIMEOUT_MS + 500)
-  await t.resolves(sql`select 1`.execute(app.backgroundDb))
-  held.resolve()
-  await Promise.all(holders)
-  await t.resolves(sql`select 1`.execute(app.db))
+  const pools = [
+    { name: 'semibot-api', db: app.db, other: app.backgroundDb, max: DB_POOL_MAX },
+    { name: 'semibot-api-background', db: app.backgroundDb, other: app.db, max: DB_BACKGROUND_POOL_MAX }
+  ]
+  for (const { name, db, other, max } of pools) {
+    const held = await hold(db, max)
+    const start = performance.now()
+    await t.rejects(sql`select 1`.execute(db), { name: 'DatabaseUnavailableError' }, `${name}: one more is refused`)
+    t.ok(performance.now() - start < DB_CONNECTION_TIMEOUT_MS + 1000, `${name}: in time`)
+    t.equal(await count(other, name), max, `${name}: the server sees as many`)
+    await held.release()
+    t.ok(await count(db, name), `${name}: and it goes on`)
+  }
 })
 
 t.test('the pool shows up in /metrics', async (t) => {
