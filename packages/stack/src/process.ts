@@ -104,6 +104,7 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   const running = handle(options, child, exited, tail.lines)
   const gaveUp = new AbortController()
   try {
+    signal?.throwIfAborted()
     await Promise.race([
       'line' in ready
         ? within(lineSeen.promise, readyTimeoutMs, gaveUp.signal)

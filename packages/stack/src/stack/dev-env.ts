@@ -17,7 +17,8 @@ export function writeDevEnv(stack: Stack): string {
 
 /** The variables of dev.env. */
 export function devVariables(stack: Stack): Record<string, string> {
-  const database = new URL(stack.urls.database)
+  // A URL without a host (the socket's folder is in its query) is one to libpq and pg, and none to the URL parser.
+  const database = new URL(stack.urls.database.replace('@/', '@localhost/'))
   const redisPassword = stack.urls.redis === undefined ? '' : decodeURIComponent(new URL(stack.urls.redis).password)
   return {
     BASE_URL: stack.urls.api[0] ?? '',

@@ -1,5 +1,5 @@
-import { mkdirSync, rmSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { type Holder, isAlive, noteExclusiveFile, readHolder, takeExclusiveFile } from '../exclusive-file.ts'
 import { isSameProcess, processStart } from '../process-identity.ts'
 import { waitFor } from '../wait-for.ts'
@@ -53,7 +53,7 @@ export async function openStateFolder(folder: string, options: OpenOptions = {})
 function take(home: string, lock: string, note: string): boolean {
   try {
     // Root's database runs as another user, who must be able to cross the folder; what is secret in it has mode 0600.
-    mkdirSync(home, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
+    makeFolder(home, process.getuid?.() === 0 ? 0o711 : 0o700)
     return takeExclusiveFile(lock, note)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
@@ -61,6 +61,13 @@ function take(home: string, lock: string, note: string): boolean {
       cause: error
     })
   }
+}
+
+/** Not with `recursive`: that never ends where a folder exists and cannot have children, such as /proc. */
+function makeFolder(folder: string, mode: number): void {
+  if (existsSync(folder)) return
+  if (!existsSync(dirname(folder))) makeFolder(dirname(folder), 0o755)
+  mkdirSync(folder, { mode })
 }
 
 function isEnding(holder: Holder): boolean {
