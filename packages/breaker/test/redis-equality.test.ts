@@ -3,9 +3,10 @@ import { testRedisUrl } from '@semibot/stack/test'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import t from 'tap'
-import { type BreakerState, createKeeper, exchange, type Reply } from '../src/index.ts'
 import { decodeReply, encodeMessage, encodeRules } from '../src/redis/codec.ts'
 import { exchangeScript } from '../src/redis/script.ts'
+import { createKeeper, exchange, type Reply } from '../src/state/exchange.ts'
+import type { BreakerState } from '../src/types.ts'
 import { createNumbering, knownOf, propertyRuns, RULES, type Step, step } from './helpers/messages.ts'
 
 const START = 1_750_000_000_000

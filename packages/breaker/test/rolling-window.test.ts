@@ -1,13 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import {
-  countsOf,
-  createRollingWindow,
-  noCounts,
-  summarize as summarizeCounts,
-  type WindowOutcome,
-  type WindowSummary
-} from '../src/index.ts'
+import { countsOf, createRollingWindow, noCounts, summarize as summarizeCounts } from '../src/rolling-window.ts'
+import type { WindowOutcome, WindowSummary } from '../src/types.ts'
 
 interface Sample {
   second: number

@@ -1,16 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import {
-  createRollingWindow,
-  evaluateThresholds,
-  hasRecovered,
-  RECOVERY_FACTOR,
-  reasonText,
-  type Thresholds,
-  TRANSITION_REASONS,
-  type WindowOutcome,
-  type WindowSummary
-} from '../src/index.ts'
+import { createRollingWindow } from '../src/rolling-window.ts'
+import { evaluateThresholds, hasRecovered, RECOVERY_FACTOR, reasonText } from '../src/thresholds.ts'
+import { type Thresholds, TRANSITION_REASONS, type WindowOutcome, type WindowSummary } from '../src/types.ts'
 
 const THRESHOLDS: Thresholds = { errorRate: 0.5, timeoutRate: 0.3, meanLatencyMs: 240_000, minSamples: 10 }
 

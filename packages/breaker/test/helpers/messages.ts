@@ -1,13 +1,9 @@
 import fc from 'fast-check'
-import {
-  type Command,
-  DEFAULT_RULES,
-  type FallbackRecord,
-  type FallbackRules,
-  type Message,
-  noCounts,
-  type VoteReason
-} from '../../src/index.ts'
+import { noCounts } from '../../src/rolling-window.ts'
+import type { Message } from '../../src/state/exchange.ts'
+import type { FallbackRecord } from '../../src/state/record.ts'
+import type { Command, VoteReason } from '../../src/state/reducer.ts'
+import { DEFAULT_RULES, type FallbackRules } from '../../src/state/rules.ts'
 
 export const RULES: FallbackRules = {
   ...DEFAULT_RULES,
