@@ -66,7 +66,8 @@ export async function listRecentExecutions(
   userScope: string | null,
   page: PageRequest
 ): Promise<Page<Execution>> {
-  let query = visibleExecutions(db, orgId, userScope)
+  // True for every row: it names the index of this list.
+  let query = visibleExecutions(db, orgId, userScope).where('e.seq', '>', 0)
   if (page.cursor !== undefined) {
     const after = decodeCursor('executions', page.cursor)
     query = query.where((eb) => eb(eb.refTuple('e.created_at', 'e.id'), '<', eb.tuple(new Date(after.order), after.id)))

@@ -3,7 +3,8 @@ import { TURN_FUNCTION_SETTINGS } from './turn-function-settings.ts'
 
 /**
  * The last turns before `p_before_seq` as a JSON array, oldest first. A turn counts when its answer is complete
- * or partial; looks at no more than four times the wanted number of messages.
+ * or partial; looks at no more than four times the wanted number of messages. "is not distinct from" cannot use an
+ * index, which leaves the one by session and seq.
  */
 const HISTORY = sql`
   create function semibot_history_v1(p_org_id uuid, p_session_id uuid, p_before_seq bigint, p_limit integer)
@@ -25,7 +26,7 @@ const HISTORY = sql`
             else lag(m.role = 'assistant' and m.status in ('complete', 'partial') and octet_length(m.content) > 0)
               over (order by m.seq desc) end as whole
         from messages m
-        where m.org_id = p_org_id and m.session_id = p_session_id
+        where m.session_id = p_session_id and m.org_id is not distinct from p_org_id
           and m.seq < p_before_seq and m.seq >= p_before_seq - 4 * p_limit
           and m.role in ('user', 'assistant')
       ) pair
@@ -59,7 +60,6 @@ const ACCEPT = sql`
     v_time timestamptz(3);
     v_seq bigint;
     v_agent_id uuid;
-    v_user_id uuid;
     v_running_id uuid;
   begin
     if p_keys is not null then
@@ -91,17 +91,19 @@ const ACCEPT = sql`
       end if;
 
       if turn.idempotency_key is not null then
-        select i.request_hash, i.execution_id, i.session_id, i.message_id, e.status into known
+        select i.request_hash, i.execution_id, i.session_id, i.message_id into known
         from idempotency_keys i
-        left join executions e on e.org_id = i.org_id and e.id = i.execution_id
         where i.org_id = turn.org_id and i.key = turn.idempotency_key and i.expires_at > clock_timestamp();
         if found then
           if known.request_hash <> turn.request_hash then
             kind := 'idempotency_mismatch';
           else
             kind := 'replay';
-            execution_id := known.execution_id; session_id := known.session_id;
-            message_id := known.message_id; status := coalesce(known.status, 'completed');
+            execution_id := known.execution_id; session_id := known.session_id; message_id := known.message_id;
+            -- Not joined above: a join would be planned by guesses about the size of the tables.
+            select e.status into status from executions e
+            where e.org_id = turn.org_id and e.id = known.execution_id;
+            status := coalesce(status, 'completed');
           end if;
           return next;
           continue;
@@ -115,12 +117,12 @@ const ACCEPT = sql`
         insert into sessions (org_id, id, agent_id, user_id, next_seq, created_at, updated_at)
         values (turn.org_id, turn.session_id, turn.agent_id, turn.user_id, 3, v_time, v_time);
       else
-        select s.next_seq, coalesce(turn.agent_id, s.agent_id) into v_seq, v_agent_id
+        select s.next_seq, s.agent_id, s.user_id, s.deleted_at into known
         from sessions s
-        where s.org_id = turn.org_id and s.id = turn.session_id and s.deleted_at is null
-          and (turn.user_scope is null or s.user_id = turn.user_scope)
+        where s.org_id = turn.org_id and s.id = turn.session_id
         for no key update;
-        if not found then
+        if not found or known.deleted_at is not null
+          or (turn.user_scope is not null and known.user_id is distinct from turn.user_scope) then
           kind := 'session_not_found';
           return next;
           continue;
@@ -136,6 +138,8 @@ const ACCEPT = sql`
           continue;
         end if;
 
+        v_seq := known.next_seq;
+        v_agent_id := coalesce(turn.agent_id, known.agent_id);
         update sessions s set next_seq = v_seq + 2, updated_at = v_time
         where s.org_id = turn.org_id and s.id = turn.session_id;
       end if;

@@ -23,12 +23,13 @@ const UNDO = sql`
       perform from sessions s where s.org_id = turn.org_id and s.id = turn.session_id for update;
 
       delete from executions e
-      where e.org_id = turn.org_id and e.id = turn.execution_id and e.status = 'running'
+      where e.org_id = turn.org_id and e.id = turn.execution_id and e.ended_at is null
       returning e.seq into v_seq;
       continue when not found;
 
       v_undone := v_undone + 1;
-      delete from messages m where m.org_id = turn.org_id and m.session_id = turn.session_id and m.seq >= v_seq;
+      delete from messages m
+      where m.session_id = turn.session_id and m.org_id is not distinct from turn.org_id and m.seq >= v_seq;
       delete from idempotency_keys i
       where i.org_id = turn.org_id and i.key = turn.idempotency_key and i.execution_id = turn.execution_id;
       if turn.new_session then

@@ -19,7 +19,8 @@ const REPLACE_ANSWER = sql`
 
 /**
  * Ends a batch of executions, each exactly once: only the call that moves it out of running stores the answer.
- * A repeated call of the one that did (same finish_token) is told true again.
+ * A repeated call of the one that did (same finish_token) is told true again. An execution runs exactly as long as
+ * ended_at is null (a constraint says so); asking for that instead of its status keeps the planner on the primary key.
  */
 const FINISH = sql`
   create function semibot_finish_turns_v1(p_items json)
@@ -47,7 +48,7 @@ const FINISH = sql`
         error_message = turn.error_message, latency_ms = turn.latency_ms, first_token_ms = turn.first_token_ms,
         fallback_reason = turn.fallback_reason, last_seq = turn.last_seq, finish_token = turn.finish_token,
         ended_at = clock_timestamp()
-      where e.org_id = turn.org_id and e.id = turn.execution_id and e.status in ('running', 'waiting_approval')
+      where e.org_id = turn.org_id and e.id = turn.execution_id and e.ended_at is null
       returning e.session_id, e.seq, e.user_message_id, e.assistant_message_id into ended;
 
       if found then
@@ -93,7 +94,7 @@ const SAVE_PROGRESS = sql`
       item := turn.item;
       saved := false;
       select e.session_id, e.seq, e.user_message_id, e.assistant_message_id into running from executions e
-      where e.org_id = turn.org_id and e.id = turn.execution_id and e.status in ('running', 'waiting_approval')
+      where e.org_id = turn.org_id and e.id = turn.execution_id and e.ended_at is null
       for no key update;
 
       if found then
