@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { Registry } from '@prometheus-io/client'
-import type { RuntimeEnv } from '@semibot/config'
 import { createDependencyMetrics, createRuntimeMetrics, createServiceMetrics } from '@semibot/metrics'
 import { createDrain, createServer, healthRoutes, metricsPlugin, type ServiceLogger } from '@semibot/service-kit'
 import { DRAIN_FLUSH_MS } from './constants/config.ts'
 import { LOG } from './constants/log-messages.ts'
+import { executionTimeoutMs, type ServiceEnv } from './env.ts'
 import { createCapacity } from './plugins/capacity.ts'
 import { createRuntimeDatabase } from './plugins/database.ts'
 import { createEngines } from './plugins/engine.ts'
@@ -19,7 +19,8 @@ import { executionRoutes } from './routes/v1/executions.ts'
 import { createToolRegistry } from './tools/registry.ts'
 
 /** The whole service, not yet listening: what it consists of, in the order in which it is built. */
-export async function buildApp(env: RuntimeEnv, { logger }: Pick<ServiceLogger, 'logger'>) {
+export async function buildApp(loaded: ServiceEnv, { logger }: Pick<ServiceLogger, 'logger'>) {
+  const env = loaded.values
   const app = createServer({ logger, trustProxy: [...env.TRUST_PROXY] })
   const drain = createDrain({ graceMs: env.SHUTDOWN_GRACE_MS, flushMs: DRAIN_FLUSH_MS })
   drain.hook(app)
@@ -42,7 +43,7 @@ export async function buildApp(env: RuntimeEnv, { logger }: Pick<ServiceLogger, 
   await app.register(async (scope) => {
     scope.addHook('onRequest', createServiceAuth(env.RUNTIME_SERVICE_TOKEN))
     const { engine, probes } = engines
-    const timeoutMs = env.RUNTIME_EXECUTION_TIMEOUT_MS
+    const timeoutMs = executionTimeoutMs(loaded)
     await scope.register(probeRoutes, { engine: probes, capacity, instance })
     await scope.register(executeRoutes, { prefix: '/api/v1', engine, capacity, drain, tools, timeoutMs })
     await scope.register(executionRoutes, { prefix: '/api/v1', engine, drain })

@@ -1,8 +1,15 @@
-import { loadEnv, RUNTIME_GROUPS, type RuntimeEnv } from '@semibot/config'
+import { type LoadedEnv, loadEnv, RUNTIME_GROUPS } from '@semibot/config'
+import { EXECUTION_TIMEOUT_MS } from './constants/config.ts'
 
-export type { RuntimeEnv }
+/** What this service reads of its environment: the values, and where each of them came from. */
+export type ServiceEnv = Pick<LoadedEnv<typeof RUNTIME_GROUPS>, 'values' | 'origins'>
 
 /** The environment of this process; nothing else here reads it. @throws ConfigError that names every bad key */
-export function readEnv() {
+export function readEnv(): LoadedEnv<typeof RUNTIME_GROUPS> {
   return loadEnv(RUNTIME_GROUPS)
+}
+
+/** Longest execution: RUNTIME_EXECUTION_TIMEOUT_MS where the operator set it, else the constant of this service. */
+export function executionTimeoutMs({ values, origins }: ServiceEnv): number {
+  return origins.RUNTIME_EXECUTION_TIMEOUT_MS === 'default' ? EXECUTION_TIMEOUT_MS : values.RUNTIME_EXECUTION_TIMEOUT_MS
 }

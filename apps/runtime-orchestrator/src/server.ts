@@ -3,7 +3,7 @@ import { createLogger, runService, StartupError } from '@semibot/service-kit'
 import { buildApp } from './app.ts'
 import { DRAIN_FLUSH_MS } from './constants/config.ts'
 import { LOG } from './constants/log-messages.ts'
-import { type RuntimeEnv, readEnv } from './env.ts'
+import { readEnv, type ServiceEnv } from './env.ts'
 
 function readEnvOrExit() {
   try {
@@ -15,8 +15,8 @@ function readEnvOrExit() {
   }
 }
 
-function requireToken({ RUNTIME_SERVICE_TOKEN }: RuntimeEnv): void {
-  if (RUNTIME_SERVICE_TOKEN.length === 0)
+function requireToken({ values }: ServiceEnv): void {
+  if (values.RUNTIME_SERVICE_TOKEN.length === 0)
     throw new StartupError(
       'RUNTIME_SERVICE_TOKEN is not set, so every call would be refused. Set it to the token that the api sends.'
     )
@@ -32,10 +32,10 @@ const logger = createLogger({ name: 'runtime-orchestrator', level: values.LOG_LE
 for (const warning of env.warnings) logger.logger.warn(warning)
 
 await runService({
-  app: await buildApp(values, logger),
+  app: await buildApp(env, logger),
   logger,
   listen: { host: values.RUNTIME_HOST, port: values.RUNTIME_PORT, hostKey: 'RUNTIME_HOST', portKey: 'RUNTIME_PORT' },
-  start: async () => requireToken(values),
+  start: async () => requireToken(env),
   onSighup: () => {
     const { changed, refused, needRestart } = env.reload()
     for (const { key, expected } of refused) logger.logger.error({ key, expected }, LOG.reloadRefused)

@@ -34,14 +34,7 @@ export class Answer {
   write(text: string): void {
     const gap = this.#separate && this.#text !== '' && !this.#text.endsWith('\n')
     this.#separate = false
-    for (const delta of pieces(gap ? `\n\n${text}` : text)) {
-      this.#boundBytes += delta.length * MAX_BYTES_PER_UNIT
-      if (this.#boundBytes > MAX_ANSWER_BYTES) this.#measure(delta)
-      this.#count(delta)
-      this.#begin()
-      this.#text += delta
-      this.#emit({ type: 'message.delta', messageId: this.#messageId, delta })
-    }
+    for (const delta of pieces(gap ? `\n\n${text}` : text)) this.#append(delta)
   }
 
   /** @throws AnswerFull as `write` */
@@ -60,6 +53,15 @@ export class Answer {
   complete(finishReason: FinishReason): void {
     this.#begin()
     this.#emit({ type: 'message.completed', messageId: this.#messageId, content: this.#text, finishReason })
+  }
+
+  #append(delta: string): void {
+    this.#boundBytes += delta.length * MAX_BYTES_PER_UNIT
+    if (this.#boundBytes > MAX_ANSWER_BYTES) this.#measure(delta)
+    this.#count(delta)
+    this.#begin()
+    this.#text += delta
+    this.#emit({ type: 'message.delta', messageId: this.#messageId, delta })
   }
 
   #begin(): void {
@@ -85,14 +87,16 @@ export class Answer {
 }
 
 /** A model may send one very long piece; cut between code points, so that no character is torn apart. */
-function* pieces(text: string): Generator<string> {
+function pieces(text: string): string[] {
+  if (text.length <= MAX_DELTA_LENGTH) return text === '' ? [] : [text]
+  const cut: string[] = []
   let from = 0
-  while (text.length - from > MAX_DELTA_LENGTH) {
-    let to = from + MAX_DELTA_LENGTH
+  while (from < text.length) {
+    let to = Math.min(from + MAX_DELTA_LENGTH, text.length)
     const unit = text.charCodeAt(to - 1)
-    if (unit >= 0xd800 && unit <= 0xdbff) to--
-    yield text.slice(from, to)
+    if (to < text.length && unit >= 0xd800 && unit <= 0xdbff) to--
+    cut.push(text.slice(from, to))
     from = to
   }
-  if (from < text.length) yield from === 0 ? text : text.slice(from)
+  return cut
 }

@@ -1,6 +1,6 @@
 import { LIMITS } from '@semibot/chat-protocol'
 
-/** Longest execution; the environment key RUNTIME_EXECUTION_TIMEOUT_MS overrides it. */
+/** Longest execution (5 minutes); the environment key RUNTIME_EXECUTION_TIMEOUT_MS overrides it. */
 export const EXECUTION_TIMEOUT_MS = 300_000
 
 /** An execution ends this long before its budget is used up, so that its own last event arrives before the caller gives up. */

@@ -20,7 +20,7 @@ export interface TestApp {
 
 /** The real app on a free port of this process, closed at teardown. Without `DATABASE_URL` it has no database. */
 export async function startApp(t: TestScope, environment: Record<string, string> = {}): Promise<TestApp> {
-  const { values } = loadEnv(RUNTIME_GROUPS, {
+  const env = loadEnv(RUNTIME_GROUPS, {
     environment: {
       NODE_ENV: 'test',
       DATABASE_URL: NOBODY,
@@ -37,7 +37,7 @@ export async function startApp(t: TestScope, environment: Record<string, string>
       done()
     }
   })
-  const app = await buildApp(values, { logger: pino({ level: 'debug' }, lines) })
+  const app = await buildApp(env, { logger: pino({ level: 'debug' }, lines) })
   t.teardown(() => app.close())
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as AddressInfo
