@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { ALL_GROUPS, inspectEnv } from '@semibot/config'
 import { REPOSITORY_ROOT } from './paths.ts'
+import { ProcessStartError } from './process.ts'
 import { banner } from './stack/banner.ts'
 import { writeDevEnv } from './stack/dev-env.ts'
 import { formatLine } from './stack/log-view.ts'
@@ -23,10 +24,18 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
+/** Their lines are not shown as they come. */
+const QUIET = ['postgres', 'redis']
+
 function show(name: string, line: string): void {
-  if (name === 'postgres' && (stopping.signal.aborted || !LOUD_POSTGRES.test(line))) return
-  if (name === 'redis') return
+  if (QUIET.includes(name) && (stopping.signal.aborted || !LOUD_POSTGRES.test(line))) return
   say(formatLine(name, line, { color: process.stdout.isTTY && !process.env.NO_COLOR, width: 10 }))
+}
+
+function explain(error: unknown): string {
+  // The last words of a service are on the screen already.
+  if (error instanceof ProcessStartError && !QUIET.includes(error.processName)) return `${error.summary}, see above`
+  return (error as Error).message
 }
 
 function askToStop(reason: string): void {
@@ -78,6 +87,6 @@ try {
   await main()
   process.exit(0)
 } catch (error) {
-  if (!stopping.signal.aborted) process.stderr.write(`\n${(error as Error).message}\n`)
+  if (!stopping.signal.aborted) process.stderr.write(`\n${explain(error)}\n`)
   process.exit(stopping.signal.aborted ? 0 : 1)
 }

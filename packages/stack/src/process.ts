@@ -63,11 +63,17 @@ export interface RunningProcess {
 
 /** A process that did not come up; the message holds the last lines that it wrote. */
 export class ProcessStartError extends Error {
+  readonly processName: string
+  /** The message without the lines. */
+  readonly summary: string
   readonly lines: readonly string[]
 
   constructor(name: string, reason: string, lines: readonly string[]) {
-    super([`${name} did not start: ${reason}`, ...lines.slice(-20).map((line) => `  ${line}`)].join('\n'))
+    const summary = `${name} did not start: ${reason}`
+    super([summary, ...lines.slice(-20).map((line) => `  ${line}`)].join('\n'))
     this.name = 'ProcessStartError'
+    this.processName = name
+    this.summary = summary
     this.lines = lines
   }
 }

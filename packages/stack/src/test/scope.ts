@@ -9,3 +9,15 @@ export function requiredVariable(key: string, example: string): string {
   if (value) return value
   throw new Error(`${key} is not set: run the tests through "npm test", or set it, for example ${key}=${example}`)
 }
+
+/**
+ * Of the environment only what a program needs to run, and no settings file: neither a developer's own settings nor
+ * those of the machine may change a test.
+ */
+export function bareEnvironment(): Record<string, string> {
+  const kept = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ', 'USER'].flatMap((key) => {
+    const value = process.env[key]
+    return value === undefined ? [] : [[key, value]]
+  })
+  return { ...Object.fromEntries(kept), ENV_FILE: '/dev/null' }
+}

@@ -1,7 +1,7 @@
 import { freePort } from '../claim.ts'
 import { ENTRIES, REPOSITORY_ROOT, SOURCE_FLAGS } from '../paths.ts'
 import { startProcess } from '../process.ts'
-import type { TestScope } from './scope.ts'
+import { bareEnvironment, type TestScope } from './scope.ts'
 
 /** A service that runs as a process of its own. */
 export interface TestService {
@@ -49,9 +49,6 @@ export async function startApi(t: TestScope, env: Record<string, string> = {}): 
   return await startService(t, 'api', 'API_PORT', env)
 }
 
-/** Of the environment only what a program needs to run: a developer's own settings must not change a test. */
-const KEPT = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ', 'USER']
-
 async function startService(
   t: TestScope,
   name: keyof typeof ENTRIES,
@@ -60,14 +57,13 @@ async function startService(
 ): Promise<TestService> {
   const port = env[portKey] === undefined ? await freePort() : Number(env[portKey])
   const baseUrl = `http://127.0.0.1:${port}`
-  const kept = Object.fromEntries(KEPT.flatMap((key) => (process.env[key] ? [[key, process.env[key]]] : [])))
   stopOnSignals()
   const running = await startProcess({
     name,
     command: process.execPath,
     args: [...SOURCE_FLAGS, ENTRIES[name]],
     cwd: REPOSITORY_ROOT,
-    env: { ...kept, NODE_ENV: 'test', ENV_FILE: '/dev/null', ...env, [portKey]: String(port) },
+    env: { ...bareEnvironment(), NODE_ENV: 'test', ...env, [portKey]: String(port) },
     ready: { url: `${baseUrl}/health` },
     stopTimeoutMs: 40_000
   })
