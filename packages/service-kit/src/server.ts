@@ -95,7 +95,7 @@ export function createServer(options: ServerOptions): Server {
     }
     done()
   })
-  installErrorHandlers(app as unknown as FastifyInstance, mapError)
+  installErrorHandlers(app, mapError)
   return app
 }
 
