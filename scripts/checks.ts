@@ -16,7 +16,7 @@ const CHECKS: Check[] = [
   { name: 'types (tsc)', run: () => command('turbo', 'run', 'typecheck', '--ui=stream', '--output-logs=errors-only') },
   { name: 'types of the scripts (tsc)', run: () => command('tsc', '-p', 'scripts') },
   { name: 'direction of imports (turbo boundaries)', run: () => command('turbo', 'boundaries') },
-  { name: 'dead code and dependencies (knip)', run: () => command('knip') },
+  { name: 'dead code and dependencies (knip)', run: () => command('knip', '--no-config-hints') },
   { name: 'file sizes', run: () => longFiles(ROOT) },
   { name: 'build', run: () => command('turbo', 'run', 'build', '--ui=stream', '--output-logs=errors-only') }
 ]
