@@ -1,6 +1,7 @@
 import { startSimulator } from '@semibot/stack/test'
 import t from 'tap'
-import { bearer, buildTestApp, type TestOrganization } from './helpers/build-test-app.ts'
+import { bearer } from './helpers/bearer.ts'
+import { buildTestApp, type TestOrganization } from './helpers/build-test-app.ts'
 import { collectRoutes } from './helpers/collect-routes.ts'
 import { OPERATOR_ROUTES, ORGANIZATION_ROUTES, PUBLIC_ROUTES, type Resources } from './helpers/isolation-table.ts'
 import { ADMIN_TOKEN } from './helpers/test-env.ts'

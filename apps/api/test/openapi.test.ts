@@ -66,6 +66,8 @@ t.test('the document', async (t) => {
     const chat = paths['/api/v1/chat']?.post?.responses?.['200']?.content
     t.same(chat?.['text/event-stream']?.schema, { $ref: '#/components/schemas/ChatEvent' })
     t.ok(chat?.['application/json'])
+    const parameters = paths['/api/v1/chat']?.post?.parameters as unknown as { name: string; in: string }[]
+    t.match(parameters, [{ name: 'idempotency-key', in: 'header' }])
     const events = paths['/api/v1/chat/executions/{executionId}/events']?.get?.responses?.['200']?.content
     t.same(Object.keys(events ?? {}), ['text/event-stream'])
     for (const path of ['/api/v1/chat/start', '/api/v1/chat/sessions/{sessionId}']) {

@@ -29,18 +29,20 @@ function userIdHeader(headers: CallerHeaders): string | undefined {
  *   that is not the token's own user.
  */
 export function createAuthenticator(credentials: Credentials, jwt: JwtVerifier) {
-  async function byApiKey(token: string, externalUserId: string | undefined): Promise<Caller> {
+  async function byApiKey(token: string, headers: CallerHeaders): Promise<Caller> {
     if (!isApiKey(token)) throw unauthenticated('the API key is malformed: expected sb_<id>_<secret>')
     const owner = await credentials.keyOwner(hashApiKey(token))
     if (owner === undefined) throw unauthenticated('the API key is unknown or revoked')
 
     const caller = { ...owner, kind: 'api_key' } as const
+    const externalUserId = userIdHeader(headers)
     if (externalUserId === undefined) return { ...caller, userId: null }
     return { ...caller, externalUserId, userId: await credentials.userId(owner.orgId, externalUserId) }
   }
 
-  async function byJwt(token: string, externalUserId: string | undefined): Promise<Caller> {
+  async function byJwt(token: string, headers: CallerHeaders): Promise<Caller> {
     const { sub, orgId, role, keyId } = await jwt.verify(token)
+    const externalUserId = userIdHeader(headers)
     if (externalUserId !== undefined && externalUserId !== sub) {
       throw new RequestError('FORBIDDEN', `a token speaks for its own user; ${HEADERS.userId} is for API keys`)
     }
@@ -56,7 +58,6 @@ export function createAuthenticator(credentials: Credentials, jwt: JwtVerifier) 
 
   return async function authenticate(headers: CallerHeaders): Promise<Caller> {
     const token = bearerToken(headers.authorization)
-    const externalUserId = userIdHeader(headers)
-    return token.startsWith('sb_') ? await byApiKey(token, externalUserId) : await byJwt(token, externalUserId)
+    return token.startsWith('sb_') ? await byApiKey(token, headers) : await byJwt(token, headers)
   }
 }

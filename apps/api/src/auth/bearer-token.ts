@@ -3,8 +3,11 @@ import { RequestError } from '@semibot/service-kit'
 /** Longest token that is looked at; a JWT with a handful of claims has less than 1 KB. */
 const MAX_TOKEN_CHARACTERS = 8192
 
-/** RFC 6750 section 2.1; the scheme's name is case-insensitive (RFC 9110 section 11.1). */
-const BEARER = /^bearer +([A-Za-z0-9._~+/=-]+) *$/i
+/**
+ * RFC 6750 section 2.1, but any printable character, since ADMIN_TOKEN may hold any. The scheme's name is
+ * case-insensitive (RFC 9110 section 11.1).
+ */
+const BEARER = /^bearer +([\x21-\x7e]+) *$/i
 
 /** A 401 that says what was wrong; `WWW-Authenticate` is what RFC 6750 section 3 wants beside it. */
 export function unauthenticated(message: string): RequestError {

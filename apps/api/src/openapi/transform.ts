@@ -3,7 +3,7 @@ import { errorEnvelopeSchema } from '@semibot/chat-protocol'
 import type { FastifySchema } from 'fastify'
 import { createJsonSchemaTransform } from 'fastify-type-provider-zod'
 import { components } from './components.ts'
-import { STREAM_RESPONSES } from './stream-responses.ts'
+import { ROUTE_DOCS } from './route-docs.ts'
 
 const ERRORS = { '4xx': errorEnvelopeSchema, '5xx': errorEnvelopeSchema }
 
@@ -26,10 +26,11 @@ export const transformRoute: SwaggerTransform = (document) => {
 
   const schema: FastifySchema = document.schema ?? {}
   const own = schema.response as Record<string, unknown> | undefined
-  const response = { ...own, ...STREAM_RESPONSES[`${route.method} ${url}`], ...ERRORS }
+  const docs = ROUTE_DOCS[`${route.method} ${url}`]
+  const response = { ...own, ...docs?.response, ...ERRORS }
   const security = url.startsWith('/api/v1/runtime/') ? { security: [{ operator: [] }] } : {}
   return toJsonSchema({
     ...document,
-    schema: { ...security, ...schema, response } as FastifySchema & { hide: boolean }
+    schema: { ...security, ...schema, ...docs, response } as FastifySchema & { hide: boolean }
   })
 }

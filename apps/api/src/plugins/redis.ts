@@ -71,7 +71,7 @@ export const redisPlugin = fp(
 
     const clients = Array.from({ length: REDIS_POOL_SIZE }, () => new PoolConnection(url, OPTIONS))
     let lastError = ''
-    let wasUp = false
+    let isUp = false
     let turn = 0
     let retryAt = 0
     let closing = false
@@ -79,10 +79,10 @@ export const redisPlugin = fp(
     const connected = () => clients.filter((client) => client.status === 'ready').length
     const detail = () => `${connected()} of ${clients.length} connections${lastError === '' ? '' : `, ${lastError}`}`
     const onChange = () => {
-      const isUp = connected() > 0
-      if (isUp) lastError = ''
-      if (isUp === wasUp || closing) return
-      wasUp = isUp
+      const isUpNow = connected() > 0
+      if (isUpNow) lastError = ''
+      if (isUpNow === isUp || closing) return
+      isUp = isUpNow
       if (isUp) app.log.info('Redis is connected')
       else app.log.warn({ detail: detail() }, 'Redis is gone; this process goes on without it')
     }
@@ -99,7 +99,7 @@ export const redisPlugin = fp(
     const pool: RedisPool = {
       size: clients.length,
       get usable() {
-        return wasUp && performance.now() >= retryAt
+        return isUp && performance.now() >= retryAt
       },
       next() {
         for (let tried = 0; tried < clients.length; tried++) {
@@ -120,7 +120,7 @@ export const redisPlugin = fp(
         }
       },
       report() {
-        return { state: wasUp ? 'up' : 'down', detail: detail() }
+        return { state: isUp ? 'up' : 'down', detail: detail() }
       }
     }
     app.decorate('redisPool', pool)
@@ -135,7 +135,7 @@ export const redisPlugin = fp(
     const timer = setTimeout(resolve, START_WAIT_MS)
     await Promise.race([Promise.all(clients.map(whenReady)), waited])
     clearTimeout(timer)
-    if (!wasUp) app.log.warn({ detail: detail() }, 'Redis cannot be reached; this process works without it')
+    if (!isUp) app.log.warn({ detail: detail() }, 'Redis cannot be reached; this process works without it')
   },
   { name: 'redis', dependencies: ['environment', 'metrics'] }
 )

@@ -1,8 +1,8 @@
 import { createLogger, createServer, type Server } from '@semibot/service-kit'
 import type { FastifyPluginAsync } from 'fastify'
 import { environmentPlugin } from '../../src/plugins/environment.ts'
-import type { TestScope } from './build-test-app.ts'
 import { testEnv } from './test-env.ts'
+import type { TestScope } from './test-scope.ts'
 
 /** A server with only the given plugins, for the tests of one of them; closed at teardown. */
 export async function buildEdge(

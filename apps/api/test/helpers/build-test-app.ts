@@ -3,12 +3,9 @@ import { createLogger, type Server } from '@semibot/service-kit'
 import { createTestDatabase } from '@semibot/stack/test'
 import type { Kysely } from 'kysely'
 import { buildApp } from '../../src/app.ts'
+import { bearer } from './bearer.ts'
 import { testEnv } from './test-env.ts'
-
-/** What the helpers need of a tap test. */
-export interface TestScope {
-  teardown(cleanUp: () => unknown): void
-}
+import type { TestScope } from './test-scope.ts'
 
 /** An organisation of a test, with a key of each role. */
 export interface TestOrganization {
@@ -45,9 +42,4 @@ export async function createTestOrganization(db: Kysely<Database>, slug: string)
     return { id: created.id, key: created.key, headers: bearer(created.key) }
   }
   return { id, slug, admin: await create('admin'), member: await create('member') }
-}
-
-/** The header that carries a token. */
-export function bearer(token: string): { authorization: string } {
-  return { authorization: `Bearer ${token}` }
 }

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { revokeApiKey } from '@semibot/db'
-import { bearer, type TestApp, type TestOrganization } from './build-test-app.ts'
+import { bearer } from './bearer.ts'
+import type { TestApp, TestOrganization } from './build-test-app.ts'
 import { JWT_SECRET } from './test-env.ts'
 
 /** A token made by hand: any header, any claims, any secret. */

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { adminAuthPlugin } from '../../src/plugins/admin-auth.ts'
+import { bearer } from '../helpers/bearer.ts'
 import { buildEdge } from '../helpers/build-edge.ts'
-import type { TestScope } from '../helpers/build-test-app.ts'
-import { bearer } from '../helpers/build-test-app.ts'
+import type { TestScope } from '../helpers/test-scope.ts'
 
 function build(t: TestScope, environment: Record<string, string> = {}) {
   return buildEdge(t, environment, async (app) => {
@@ -12,7 +12,7 @@ function build(t: TestScope, environment: Record<string, string> = {}) {
 }
 
 const OLD = 'the-old-token-of-the-operator-00'
-const NEW = 'the-new-token-of-the-operator-00'
+const NEW = 'the!new"token{of}the\\operator:00'
 
 t.test('every token of the list opens, so that it can be rotated', async (t) => {
   const app = await build(t, { ADMIN_TOKEN: `${OLD},${NEW}` })

@@ -2,7 +2,7 @@ import t from 'tap'
 import { corsPlugin } from '../../src/plugins/cors.ts'
 import { securityHeadersPlugin } from '../../src/plugins/security-headers.ts'
 import { buildEdge } from '../helpers/build-edge.ts'
-import type { TestScope } from '../helpers/build-test-app.ts'
+import type { TestScope } from '../helpers/test-scope.ts'
 
 function build(t: TestScope, origins: string) {
   return buildEdge(t, { CORS_ORIGINS: origins }, async (app) => {

@@ -6,7 +6,7 @@ import { DB_BACKGROUND_POOL_MAX, DB_CONNECTION_TIMEOUT_MS, DB_POOL_MAX } from '.
 import { databasePlugin } from '../../src/plugins/database.ts'
 import { metricsPlugin } from '../../src/plugins/metrics.ts'
 import { buildEdge } from '../helpers/build-edge.ts'
-import type { TestScope } from '../helpers/build-test-app.ts'
+import type { TestScope } from '../helpers/test-scope.ts'
 
 function build(t: TestScope, url: string) {
   return buildEdge(t, { DATABASE_URL: url }, async (app) => {

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { metricsPlugin } from '../../src/plugins/metrics.ts'
+import { bearer } from '../helpers/bearer.ts'
 import { buildEdge } from '../helpers/build-edge.ts'
-import type { TestScope } from '../helpers/build-test-app.ts'
-import { bearer } from '../helpers/build-test-app.ts'
+import type { TestScope } from '../helpers/test-scope.ts'
 
 function build(t: TestScope, environment: Record<string, string>) {
   return buildEdge(t, environment, async (app) => {

@@ -1,16 +1,14 @@
-import { createHmac } from 'node:crypto'
+import { join } from 'node:path'
 import { revokeApiKey } from '@semibot/db'
+import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
 import t from 'tap'
-import { bearer, buildTestApp } from '../helpers/build-test-app.ts'
-import { JWT_SECRET } from '../helpers/test-env.ts'
+import { bearer } from '../helpers/bearer.ts'
+import { buildTestApp } from '../helpers/build-test-app.ts'
+import { makeJwt } from '../helpers/wrong-credentials.ts'
 
 const inOneHour = () => Math.floor(Date.now() / 1000) + 3600
 
-function token(claims: object): string {
-  const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
-  const input = `${encode({ alg: 'HS256' })}.${encode({ exp: inOneHour(), ...claims })}`
-  return `${input}.${createHmac('sha256', JWT_SECRET).update(input).digest('base64url')}`
-}
+const token = (claims: object) => makeJwt({ exp: inOneHour(), ...claims })
 
 t.test('callers of an organisation', async (t) => {
   const test = await buildTestApp(t)
@@ -44,6 +42,7 @@ t.test('callers of an organisation', async (t) => {
       t.equal(answer.error.code, 'VALIDATION_FAILED')
     }
     t.equal((await userIds()).length, 1)
+    t.equal((await call({ authorization: 'Bearer sb_x', 'x-user-id': 'a b' })).status, 401, 'who calls comes first')
   })
 
   await t.test('a token speaks for its own user only', async (t) => {
@@ -85,5 +84,30 @@ t.test('callers of an organisation', async (t) => {
     t.equal((await call(made(other.admin.id))).status, 200)
     t.match(await call(made(other.member.id)), { status: 401, error: { message: /has been revoked/ } })
     t.equal((await call(made(acme.admin.id))).status, 401, 'a key of another organisation')
+  })
+})
+
+t.test('tokens of an issuer with public keys in JWT_PUBLIC_KEYS_FILE are accepted', async (t) => {
+  const { publicKey, privateKey } = await generateKeyPair('EdDSA', { crv: 'Ed25519', extractable: true })
+  const keys = { keys: [{ ...(await exportJWK(publicKey)), kid: 'one' }] }
+  const file = join(t.testdir({ 'keys.json': JSON.stringify(keys) }), 'keys.json')
+  const test = await buildTestApp(t, { JWT_PUBLIC_KEYS_FILE: file, JWT_HS256_SECRET: '' })
+  const acme = await test.createOrganization('acme')
+  const sign = (claims: JWTPayload) =>
+    new SignJWT({ sub: 'anna', orgId: acme.id, ...claims })
+      .setProtectedHeader({ alg: 'EdDSA', kid: 'one' })
+      .sign(privateKey)
+  const status = async (jwt: string) =>
+    (await test.app.inject({ url: '/api/v1/sessions', headers: bearer(jwt) })).statusCode
+
+  t.equal(await status(await sign({ exp: inOneHour() })), 200)
+  t.equal(await status(await sign({ exp: inOneHour() - 7200 })), 401)
+  t.equal(await status(token({ sub: 'anna', orgId: acme.id })), 401, 'HS256 is not configured')
+})
+
+t.test('a wrong JWT_PUBLIC_KEYS_FILE stops the start', async (t) => {
+  await t.rejects(buildTestApp(t, { JWT_PUBLIC_KEYS_FILE: '/nowhere/keys.json' }), {
+    name: 'ConfigError',
+    message: /JWT_PUBLIC_KEYS_FILE.*ENOENT/
   })
 })

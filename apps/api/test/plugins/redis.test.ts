@@ -6,7 +6,7 @@ import { REDIS_POOL_SIZE, REDIS_TIMEOUT_MS } from '../../src/constants/config.ts
 import { metricsPlugin } from '../../src/plugins/metrics.ts'
 import { redisPlugin } from '../../src/plugins/redis.ts'
 import { buildEdge } from '../helpers/build-edge.ts'
-import type { TestScope } from '../helpers/build-test-app.ts'
+import type { TestScope } from '../helpers/test-scope.ts'
 
 const skip = missingRedis()
 

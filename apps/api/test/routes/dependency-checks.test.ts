@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net'
 import t from 'tap'
 import { checkModelServer, checkRuntime } from '../../src/routes/dependency-checks.ts'
-import type { TestScope } from '../helpers/build-test-app.ts'
+import type { TestScope } from '../helpers/test-scope.ts'
 
 /** A server that accepts and says what `answer` says. */
 async function listen(t: TestScope, answer: string): Promise<string> {

@@ -2,8 +2,8 @@ import { createServer as createHttpServer } from 'node:http'
 import { createTestDatabase, startSimulator, waitFor } from '@semibot/stack/test'
 import pg from 'pg'
 import t from 'tap'
-import type { TestScope } from '../helpers/build-test-app.ts'
 import { buildTestApp } from '../helpers/build-test-app.ts'
+import type { TestScope } from '../helpers/test-scope.ts'
 
 /** A real server that answers /health with the given status. */
 async function startHealthServer(t: TestScope, status: number): Promise<{ url: string; asked: () => number }> {

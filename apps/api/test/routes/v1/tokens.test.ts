@@ -1,6 +1,7 @@
 import { decodeJwt } from 'jose'
 import t from 'tap'
-import { bearer, buildTestApp } from '../../helpers/build-test-app.ts'
+import { bearer } from '../../helpers/bearer.ts'
+import { buildTestApp } from '../../helpers/build-test-app.ts'
 
 t.test('tokens', async (t) => {
   const test = await buildTestApp(t, { JWT_ISSUER: 'https://chat.example.com', JWT_AUDIENCE: 'semibot' })
