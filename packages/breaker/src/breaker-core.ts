@@ -28,6 +28,8 @@ export interface Begun {
 
 /** A half-open replica that sees only bad health waits so long for another one that sees better. */
 const UNHEALTHY_TRIAL_AFTER_MS = 4000
+/** And then tries one at a time, so often. */
+const UNHEALTHY_TRIAL_EVERY_MS = 500
 const ROTATE_MS = 1000
 
 /** Brings the store, the instances with their circuits and the gate together, and keeps them in step. */
@@ -151,8 +153,10 @@ export class BreakerCore {
     const { record } = this.store
     if (record.state !== 'half_open' || this.#options.mayProbe?.() === false) return 0
     if (record.results === record.failures && this.instances.isHealthBad) {
-      const ageMs = this.clock.now() - record.since
-      return ageMs >= UNHEALTHY_TRIAL_AFTER_MS && this.trials.free === 0 ? 1 : 0
+      const now = this.clock.now()
+      const isTime =
+        now - record.since >= UNHEALTHY_TRIAL_AFTER_MS && now - this.trials.grantedAt >= UNHEALTHY_TRIAL_EVERY_MS
+      return isTime ? 1 : 0
     }
     return Math.max(0, this.#rules.permits - this.trials.free)
   }

@@ -9,6 +9,7 @@ export class Trials {
   readonly #probe: () => void
   #free = 0
   #timer: unknown
+  #grantedAt = Number.NEGATIVE_INFINITY
 
   constructor(clock: Clock, probe: () => void) {
     this.#clock = clock
@@ -20,10 +21,16 @@ export class Trials {
     return this.#free
   }
 
+  /** When permits were given the last time. */
+  get grantedAt(): number {
+    return this.#grantedAt
+  }
+
   /** New permits. As long as nothing has proven the runtime a probe goes first; chats follow it. */
   grant(count: number, isProven: boolean): void {
     if (count <= 0) return
     this.#free += count
+    this.#grantedAt = this.#clock.now()
     if (!isProven && this.take()) this.#probe()
     this.#timer ??= this.#clock.setTimeout(() => {
       this.#timer = undefined
