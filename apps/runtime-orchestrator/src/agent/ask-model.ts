@@ -36,7 +36,7 @@ class ModelFailure extends Error {
 /**
  * Asks the model once and hands on its text while it comes; asks a second time when the first call failed
  * before anything came.
- * @throws LlmError, the reason of `signal`, or AnswerFull
+ * @throws LlmError, ExecutionError LIMIT_EXCEEDED, AnswerFull, or the reason of `signal`
  */
 export function askModel(
   run: RunContext,
@@ -58,7 +58,7 @@ async function askOnce(
   signal: AbortSignal,
   attempt: { touched: boolean }
 ): Promise<ModelTurn> {
-  const { answer, flow } = run
+  const { answer, budget, flow } = run
   const watchdog = createWatchdog(signal, {
     firstByteTimeoutMs: MODEL_FIRST_BYTE_TIMEOUT_MS,
     idleTimeoutMs: MODEL_IDLE_TIMEOUT_MS
@@ -82,6 +82,7 @@ async function askOnce(
       attempt.touched = true
       run.modelSilentSince = undefined
       watchdog.touch()
+      if (part.type === 'text-delta' || part.type === 'reasoning-delta') budget.spendPiece()
       if (part.type === 'text-delta') answer.write(part.text)
       else if (part.type === 'reasoning-delta') answer.reason(part.text)
       if (!flow.congested) continue

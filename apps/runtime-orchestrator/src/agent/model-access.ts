@@ -37,8 +37,8 @@ export function createModelAccess(connections: ModelConnections): ModelAccess {
       state = 'up'
     },
     failed: (error) => {
-      // A request that the model server refuses says that it is there.
-      if (error instanceof LlmError) state = error.code === 'LLM_REJECTED' ? 'up' : 'down'
+      // A server that refuses a request, or wants fewer of them, is there.
+      if (error instanceof LlmError) state = error.code === 'LLM_UNAVAILABLE' ? 'down' : 'up'
     }
   }
 }

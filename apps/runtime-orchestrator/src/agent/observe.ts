@@ -1,9 +1,11 @@
+import type { FinishedToolCall } from '@semibot/db'
 import type { RuntimeMetrics } from '@semibot/metrics'
 import type { FastifyBaseLogger } from 'fastify'
 import { LOG } from '../constants/log-messages.ts'
 import type { RuntimeDatabase } from '../plugins/database.ts'
 import type { ModelAccess } from './model-access.ts'
 import type { AgentObserver } from './run-agent.ts'
+import type { RunContext } from './run-context.ts'
 
 export interface ObserverParts {
   models: ModelAccess
@@ -14,8 +16,8 @@ export interface ObserverParts {
 
 /** Counts, logs and records what an agent does. Nothing here may hold up or fail an execution. */
 export function createAgentObserver({ models, metrics, logger, database }: ObserverParts): AgentObserver {
-  /** Rows that are being written, so that the end of a call never overtakes its beginning. */
-  const begun = new Map<string, Promise<unknown>>()
+  /** Rows that are being written now, so that the end of a call never overtakes its beginning. */
+  const begun = new Map<string, Promise<void>>()
   return {
     modelCallFinished: (seconds, error) => {
       metrics.step('llm', seconds)
@@ -23,26 +25,38 @@ export function createAgentObserver({ models, metrics, logger, database }: Obser
       else models.failed(error)
     },
 
-    toolCallStarted: ({ request: { executionId, orgId } }, { id, name, source, effect, input }) => {
-      const call = { executionId, id, name, source, effect, input }
-      begun.set(`${executionId}:${id}`, recorded(database.toolCallStarted(orgId, call), executionId, id))
+    toolCallStarted: ({ request: { executionId, orgId } }, call) => {
+      const { id } = call
+      const key = `${executionId}:${id}`
+      const row = database.toolCallStarted(orgId, { executionId, ...call })
+      begun.set(
+        key,
+        recorded(row, executionId, id).finally(() => begun.delete(key))
+      )
     },
 
-    toolCallFinished: (
-      { request: { executionId, orgId } },
-      { id, name },
-      { status, text, error, durationMs, cause }
-    ) => {
+    toolCallFinished: (run, { id, name }, result) => {
+      const { status, text, error, durationMs, cause } = result
       metrics.step('tool', durationMs / 1000)
       metrics.toolCall(name, status)
+      const { executionId } = run.request
       if (cause !== undefined) logger.warn({ executionId, toolCallId: id, tool: name, err: cause }, LOG.toolFailed)
-      const key = `${executionId}:${id}`
-      const call = { executionId, id, status, durationMs, ...(error === undefined ? { output: text } : { error }) }
-      const start = begun.get(key) ?? Promise.resolve()
-      void start
-        .then(() => recorded(database.toolCallFinished(orgId, call), executionId, id))
-        .finally(() => begun.delete(key))
+      recordEnd(run, { id, status, durationMs, ...(error === undefined ? { output: text } : { error }) })
+    },
+
+    toolCallStopped: (run, { id, effect }, seconds) => {
+      const error = { code: 'TOOL_STOPPED', message: 'the execution was stopped while the tool ran' }
+      const status = effect === 'unsafe' ? 'unknown' : 'error'
+      recordEnd(run, { id, status, durationMs: Math.round(seconds * 1000), error })
     }
+  }
+
+  function recordEnd(
+    { request: { executionId, orgId } }: RunContext,
+    end: Omit<FinishedToolCall, 'executionId'>
+  ): void {
+    const start = begun.get(`${executionId}:${end.id}`) ?? Promise.resolve()
+    void start.then(() => recorded(database.toolCallFinished(orgId, { executionId, ...end }), executionId, end.id))
   }
 
   async function recorded(write: Promise<unknown>, executionId: string, toolCallId: string): Promise<void> {

@@ -27,7 +27,9 @@ export interface AgentParts {
 export interface AgentObserver {
   modelCallFinished(seconds: number, error?: unknown): void
   toolCallStarted(run: RunContext, call: StartedCall): void
-  toolCallFinished(run: RunContext, call: Pick<StartedCall, 'id' | 'name'>, result: ToolResult): void
+  toolCallFinished(run: RunContext, call: StartedCall, result: ToolResult): void
+  /** The execution was stopped while the call was under way: it has no result. */
+  toolCallStopped(run: RunContext, call: StartedCall, seconds: number): void
 }
 
 export interface StartedCall {
@@ -103,25 +105,33 @@ async function runTool(
   const known = tools.get(name)
   const { source, effect } = known ?? { source: 'builtin', effect: 'none' }
   const started = { id, name: name.slice(0, 100), source, effect, input: fitsIntoEvent(input) ? input : null }
-  const { id: toolCallId, ...told } = started
-  run.emit({ type: 'tool.started', toolCallId, stepId, ...told })
+  const startedAt = performance.now()
+  run.emit({ type: 'tool.started', toolCallId: id, stepId, name: started.name, source, effect, input: started.input })
   observer.toolCallStarted(run, started)
-  const result = await step(`tool:${id}:${name}`, async (signal) => {
-    if (known === undefined) return unknownTool(name, tools.keys())
-    if (call.invalid) return failedCall('TOOL_INPUT_INVALID', 'the arguments are not valid JSON')
-    return callTool(known, input, toolContext(run, id, signal))
-  })
-  observer.toolCallFinished(run, started, result)
-  const { status, text, error, truncated, durationMs } = result
-  run.emit({
-    type: 'tool.finished',
-    toolCallId: id,
+  try {
+    const result = await step(`tool:${id}:${name}`, async (signal) => {
+      if (known === undefined) return unknownTool(name, tools.keys())
+      if (call.invalid) return failedCall('TOOL_INPUT_INVALID', 'the arguments are not valid JSON')
+      return callTool(known, input, toolContext(run, id, signal))
+    })
+    observer.toolCallFinished(run, started, result)
+    run.emit(finishedEvent(id, result))
+    return result
+  } catch (error) {
+    observer.toolCallStopped(run, started, (performance.now() - startedAt) / 1000)
+    throw error
+  }
+}
+
+function finishedEvent(toolCallId: string, { status, text, error, truncated, durationMs }: ToolResult) {
+  return {
+    type: 'tool.finished' as const,
+    toolCallId,
     status,
     durationMs,
     ...(error === undefined ? { output: text } : { error }),
     ...(truncated ? { truncated } : {})
-  })
-  return result
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { FinishReason } from '@semibot/chat-protocol'
+import type { ExecuteRequest, FinishReason } from '@semibot/chat-protocol'
 import type { LlmRequest, LlmSink } from '@semibot/llm'
 import type { RuntimeMetrics } from '@semibot/metrics'
 import { MODEL_FIRST_BYTE_TIMEOUT_MS, MODEL_IDLE_TIMEOUT_MS } from '../constants/config.ts'
@@ -15,16 +15,18 @@ export async function runPlain(run: RunContext, models: ModelAccess, metrics: Ru
   const sink: LlmSink = {
     onText: (delta) => {
       run.modelSilentSince = undefined
+      budget.spendPiece()
       answer.write(delta)
     },
     onReasoning: (delta) => {
       run.modelSilentSince = undefined
+      budget.spendPiece()
       answer.reason(delta)
     }
   }
   const timeouts = { firstByteTimeoutMs: MODEL_FIRST_BYTE_TIMEOUT_MS, idleTimeoutMs: MODEL_IDLE_TIMEOUT_MS }
   try {
-    const result = await models.provider.stream(toLlmRequest(run), sink, { signal, flow, headers, ...timeouts })
+    const result = await models.provider.stream(toLlmRequest(request), sink, { signal, flow, headers, ...timeouts })
     models.succeeded()
     budget.addUsage(result.usage)
     run.emit({ type: 'usage.updated', ...budget.usage })
@@ -36,14 +38,15 @@ export async function runPlain(run: RunContext, models: ModelAccess, metrics: Ru
     run.modelSilentSince = undefined
     metrics.step('llm', (performance.now() - started) / 1000)
   }
+}
 
-  function toLlmRequest({ request: { agent, userId } }: RunContext): LlmRequest {
-    return {
-      model: agent.model,
-      messages: conversation(request),
-      ...(agent.temperature === undefined ? {} : { temperature: agent.temperature }),
-      ...(agent.maxTokens === undefined ? {} : { maxTokens: agent.maxTokens }),
-      ...(userId === null ? {} : { endUser: userId })
-    }
+function toLlmRequest(request: ExecuteRequest): LlmRequest {
+  const { agent, userId } = request
+  return {
+    model: agent.model,
+    messages: conversation(request),
+    ...(agent.temperature === undefined ? {} : { temperature: agent.temperature }),
+    ...(agent.maxTokens === undefined ? {} : { maxTokens: agent.maxTokens }),
+    ...(userId === null ? {} : { endUser: userId })
   }
 }

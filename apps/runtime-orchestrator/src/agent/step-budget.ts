@@ -13,6 +13,8 @@ export class StepBudget {
   readonly #limits: BudgetLimits
   #steps = 0
   #toolCalls = 0
+  /** Pieces of the answer that is being written; the model has not said yet how many tokens it counts. */
+  #pieces = 0
   #usage: Usage = { inputTokens: 0, outputTokens: 0, totalTokens: 0 }
 
   constructor(limits: BudgetLimits) {
@@ -33,11 +35,14 @@ export class StepBudget {
     const { maxSteps, maxTokens } = this.#limits
     if (this.#steps >= maxSteps)
       throw exceeded(`The agent did not finish within ${count(maxSteps, 'step')}, which is its limit.`)
-    if (this.#usage.totalTokens >= maxTokens)
-      throw exceeded(
-        `The agent used ${this.#usage.totalTokens} tokens without finishing; its limit is ${count(maxTokens, 'token')}.`
-      )
+    if (this.#usage.totalTokens >= maxTokens) throw this.#tooManyTokens(this.#usage.totalTokens)
     this.#steps++
+  }
+
+  /** Call it for each piece of an answer: no piece is less than a token. */
+  spendPiece(): void {
+    const tokens = this.#usage.totalTokens + ++this.#pieces
+    if (tokens > this.#limits.maxTokens) throw this.#tooManyTokens(tokens)
   }
 
   /** Call it before the tool calls of one step begin: all of them run, or none. */
@@ -49,7 +54,14 @@ export class StepBudget {
   }
 
   addUsage(usage: Usage): void {
+    this.#pieces = 0
     this.#usage = addUsage(this.#usage, usage)
+  }
+
+  #tooManyTokens(used: number): ExecutionError {
+    return exceeded(
+      `The agent used ${used} tokens without finishing; its limit is ${count(this.#limits.maxTokens, 'token')}.`
+    )
   }
 }
 

@@ -59,8 +59,15 @@ function failed(run: RunContext, cause: unknown, { requestId }: ExecutionCall): 
   return { status: 'failed', error, ...(isUnexpected(cause) ? { unexpected: cause } : {}) }
 }
 
-/** A model that was silent for most of the time is to blame for the deadline; anything else is the runtime's. */
+/**
+ * Whose fault a deadline is: the reader's when it does not read, the model's when it was silent for most of the
+ * time, otherwise the runtime's.
+ */
 function deadlineExceeded(run: RunContext, { budgetMs }: ExecutionCall): ExecutionError {
+  if (run.flow.congested) {
+    const message = `The answer was not read in time: the execution did not finish within ${budgetMs} ms.`
+    return new ExecutionError('DEADLINE_EXCEEDED', 'client', message)
+  }
   const silentMs = run.modelSilentSince === undefined ? 0 : performance.now() - run.modelSilentSince
   if (silentMs > budgetMs / 2) {
     const message = `The model sent nothing for ${Math.round(silentMs)} ms, until the deadline of the execution.`

@@ -101,6 +101,7 @@ t.test('when the run is stopped, so are model and tools', async (t) => {
   await t.rejects(running, reason)
   t.equal(toolSignal?.aborted, true)
   t.same(finishedOf(first.events), [], 'and the call has no result')
+  t.match(first.observed, ['model', /^odd call_/, 'odd stopped'])
 
   const inModel = new AbortController()
   const second = prepareAgent({ baseUrl, message: 'Go [[sim:hang]]', tools: [hang], signal: inModel.signal })

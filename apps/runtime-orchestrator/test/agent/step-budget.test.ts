@@ -28,6 +28,11 @@ t.test('each limit has a message of its own', async (t) => {
   t.throws(() => tokens.spendStep(), {
     message: 'The agent used 100 tokens without finishing; its limit is 100 tokens.'
   })
+  const pieces = new StepBudget({ ...LIMITS, maxTokens: 12 })
+  pieces.addUsage({ inputTokens: 6, outputTokens: 4, totalTokens: 10 })
+  pieces.spendPiece()
+  pieces.spendPiece()
+  t.throws(() => pieces.spendPiece(), { message: /used 13 tokens without finishing; its limit is 12 tokens/ })
   t.throws(() => new StepBudget({ ...LIMITS, maxToolCalls: 0 }).spendToolCalls(1), {
     message: /more than 0 tool calls/
   })

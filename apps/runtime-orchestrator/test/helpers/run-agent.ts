@@ -45,7 +45,8 @@ export function prepareAgent({ baseUrl, message, tools, signal, step, flow }: Ag
   const observer: AgentParts['observer'] = {
     modelCallFinished: (_seconds, error) => observed.push(error === undefined ? 'model' : 'model failed'),
     toolCallStarted: (_run, { id, name }) => observed.push(`${name} ${id}`),
-    toolCallFinished: (_run, { name }, { status }) => observed.push(`${name} ${status}`)
+    toolCallFinished: (_run, { name }, { status }) => observed.push(`${name} ${status}`),
+    toolCallStopped: (_run, { name }) => observed.push(`${name} stopped`)
   }
   const parts: AgentParts = {
     model,

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createDatabase, createOrganization, createTurnWriter, ensureUser, findAgent, listToolCalls } from '@semibot/db'
 import { createTestDatabase, startSimulator, waitFor } from '@semibot/stack/test'
 import t from 'tap'
-import { lastOf, makeToolRequest, run } from '../helpers/execute.ts'
+import { lastOf, makeToolRequest, post, run } from '../helpers/execute.ts'
 import { startApp } from '../helpers/start-app.ts'
 
 const simulator = await startSimulator(t, { SIMULATOR_GAP_MS: '0' })
@@ -96,6 +96,23 @@ t.test('every tool call is recorded with its end', async (t) => {
       error: { code: 'TOOL_INPUT_INVALID', message: 'division by zero' }
     }
   ])
+})
+
+t.test('a tool call that is stopped is recorded as that', async (t) => {
+  const { origin } = await startApp(t, { LLM_BASE_URL: simulator.baseUrl, DATABASE_URL: url })
+  const request = makeToolRequest(SEARCH, { orgId, userId: ann })
+  const client = await pool.connect()
+  await client.query('begin')
+  await client.query('lock table messages in access exclusive mode')
+  const running = run(origin, request)
+  const record = () => listToolCalls(db, orgId, request.executionId).then(([call]) => call)
+  await waitFor(record, { what: 'the search to begin' })
+  await post(origin, '', { path: `/api/v1/executions/${request.executionId}/cancel` })
+  lastOf(await running, 'execution.cancelled')
+  const stopped = await waitFor(async () => ((await record())?.endedAt ? record() : undefined), { what: 'its record' })
+  t.match(stopped, { name: 'search_history', status: 'error', error: { code: 'TOOL_STOPPED' } })
+  await client.query('rollback')
+  client.release()
 })
 
 t.test('/ready tells how the database is', async (t) => {

@@ -142,6 +142,16 @@ t.test('each limit ends an execution with a message of its own', async (t) => {
     code: 'LIMIT_EXCEEDED',
     message: /^The agent used \d+ tokens without finishing; its limit is 40 tokens\.$/
   })
+  for (const [name, make] of AGENTS) {
+    const endless = await run(limited, make('Tell me [[sim:length=5000]]', { limits: { maxTokens: 20 } }))
+    const { error } = lastOf(endless, 'execution.failed')
+    t.match(
+      error,
+      { code: 'LIMIT_EXCEEDED', message: /its limit is 20 tokens/ },
+      `in the middle of an answer, agent ${name}`
+    )
+    t.ok(typesOf(endless).includes('message.delta'))
+  }
   const tools = await run(limited, makeToolRequest('What is 2*3 and 4*5?', { limits: { maxToolCalls: 1 } }))
   t.notOk(typesOf(tools).includes('tool.started'), 'no call of a turn runs when not all may')
 })
