@@ -100,29 +100,52 @@ function checkPinnedNode(env) {
 function run([command, ...args], env) {
   const child = spawn(command, args, { cwd: ROOT, env, stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
   for (const signal of SIGNALS) process.on(signal, () => child.kill(signal))
-  if (process.env.npm_lifecycle_event) watchLauncher(() => child.kill('SIGTERM'))
+  if (launcher !== process.pid) watchLauncher(launcher, () => child.kill('SIGTERM'))
   child.once('error', (error) => fail(`${command} cannot be started: ${error.message}`))
   child.once('exit', (code, signal) => process.exit(signal ? 1 : code))
 }
 
+/**
+ * The process that somebody kills when he means this one: npm, which starts scripts through a shell or not, or this very
+ * process when it was started without npm.
+ */
+function findLauncher() {
+  if (!process.env.npm_lifecycle_event) return process.pid
+  const { name, parent } = describeProcess(process.ppid)
+  return /(^|\/)(ba|da|a|z|k)?sh$/.test(name) ? parent : process.ppid
+}
+
+function describeProcess(pid) {
+  if (existsSync(`/proc/${pid}/status`)) {
+    const text = readFileSync(`/proc/${pid}/status`, 'utf8')
+    return { name: /^Name:\s*(.*)$/m.exec(text)[1], parent: Number(/^PPid:\s*(\d+)$/m.exec(text)[1]) }
+  }
+  const { stdout } = spawnSync('ps', ['-o', 'ppid=,comm=', '-p', String(pid)], { encoding: 'utf8' })
+  const [parent = '', ...words] = (stdout ?? '').trim().split(/\s+/)
+  return { name: words.join(' '), parent: Number(parent) }
+}
+
 /** npm that is killed takes nobody along: without this the services would run on and nobody could stop them. */
-function watchLauncher(onGone) {
-  const launcher = process.ppid
+function watchLauncher(launcher, onGone) {
   const timer = setInterval(() => {
-    if (process.ppid === launcher) return
-    clearInterval(timer)
-    onGone()
+    try {
+      process.kill(launcher, 0)
+    } catch {
+      clearInterval(timer)
+      onGone()
+    }
   }, 300)
   timer.unref()
 }
 
 checkHostNode()
 const command = wantedCommand()
+const launcher = findLauncher()
 await installIfNeeded()
 const env = {
   ...process.env,
   PATH: `${BIN}${delimiter}${process.env.PATH ?? ''}`,
-  SEMIBOT_LAUNCHER_PID: String(process.env.npm_lifecycle_event ? process.ppid : process.pid),
+  SEMIBOT_LAUNCHER_PID: String(launcher),
   TURBO_TELEMETRY_DISABLED: '1'
 }
 checkPinnedNode(env)

@@ -125,7 +125,9 @@ t.test('when npm is killed the command is stopped', async (t) => {
   writeFileSync(join(root, 'wait.cjs'), code)
   execFileSync(join(root, 'host/npx'))
   symlinkSync(process.execPath, join(root, 'host/node'))
-  const npm = spawn('/bin/sh', ['-c', 'node scripts/run.mjs -- node wait.cjs; true'], {
+  const words = JSON.stringify(['-c', 'node scripts/run.mjs -- node wait.cjs; true'])
+  const pretend = `require('node:child_process').spawn('/bin/sh', ${words}, { stdio: 'inherit' })`
+  const npm = spawn(process.execPath, ['-e', pretend], {
     cwd: root,
     env: { ...env, npm_lifecycle_event: 'start' },
     stdio: ['ignore', 'pipe', 'inherit']

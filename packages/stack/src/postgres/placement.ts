@@ -49,9 +49,9 @@ export async function placePostgres(options: PlacementOptions): Promise<Postgres
 
   const notes: string[] = []
   const systemFolder = options.systemFolder ?? SYSTEM_STATE_FOLDER
-  const why = `PostgreSQL cannot run as root, and the user that it runs as (uid ${NOBODY.uid}) may not enter`
+  const why = `PostgreSQL cannot run as root but as uid ${NOBODY.uid}, who may not enter`
   const binaries = canRun(installed) ? installed : copyBinaries(installed, systemFolder)
-  if (binaries !== installed) notes.push(`${why} ${installed.folder}: its programs were copied to ${binaries.folder}`)
+  if (binaries !== installed) notes.push(`${why} this clone: its programs lie in ${binaries.folder}`)
   const placed = canEnter(dirname(dataDir))
     ? dataDir
     : join(systemFolderOf(dirname(dataDir), systemFolder), basename(dataDir))
