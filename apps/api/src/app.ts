@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
 import { createDrain, createServer, type Drain, type Server, type ServiceLogger } from '@semibot/service-kit'
 import { describeError } from './describe-error.ts'
 import type { ApiEnv } from './env.ts'
@@ -7,6 +9,7 @@ import { corsPlugin } from './plugins/cors.ts'
 import { databasePlugin } from './plugins/database.ts'
 import { environmentPlugin } from './plugins/environment.ts'
 import { executorsPlugin } from './plugins/executors.ts'
+import { fallbackPlugin } from './plugins/fallback.ts'
 import { limitsPlugin } from './plugins/limits.ts'
 import { metricsPlugin } from './plugins/metrics.ts'
 import { orgAuthPlugin } from './plugins/org-auth.ts'
@@ -31,6 +34,8 @@ export async function buildApp({ env, logger, version }: AppOptions): Promise<Se
   const app = createServer({ logger: logger.logger, trustProxy: [...env.TRUST_PROXY], mapError: describeError })
   const drain: Drain = createDrain({ graceMs: env.SHUTDOWN_GRACE_MS, flushMs: FLUSH_MS })
   drain.hook(app)
+  // Unique per start, so that a restarted process never owns its predecessor's executions.
+  const instanceId = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`
 
   await app.register(environmentPlugin, { env })
   await app.register(securityHeadersPlugin)
@@ -42,7 +47,8 @@ export async function buildApp({ env, logger, version }: AppOptions): Promise<Se
   await app.register(adminAuthPlugin)
   await app.register(rateLimitPlugin)
   await app.register(limitsPlugin)
-  await app.register(executorsPlugin, { drain })
+  await app.register(fallbackPlugin, { instanceId })
+  await app.register(executorsPlugin, { drain, instanceId })
   await app.register(upkeepPlugin)
 
   await app.register(openApiPlugin, { version })

@@ -17,6 +17,7 @@ try {
     onSighup: () => {
       const { changed, refused, needRestart, warnings } = loaded.reload()
       logger.logger.level = env.LOG_LEVEL
+      app.reloadFallback()
       for (const change of changed) logger.logger.info(change, 'configuration changed')
       for (const problem of refused) logger.logger.error(problem, 'configuration refused, the old value stays')
       for (const change of needRestart) logger.logger.warn(change, 'configuration changes at the next start')

@@ -1,3 +1,4 @@
+import type { Pass } from '@semibot/breaker'
 import type {
   AgentSpec,
   ChatEventBody,
@@ -37,7 +38,10 @@ export interface ExecutionContext {
   /** Slows the executor down when the reader cannot keep up. */
   flow: FlowControl
   attempt: number
-  /** Milliseconds until the chat must have ended. */
+  /** The breaker's leave to call the runtime; only runtime_orchestrator needs it. */
+  pass?: Pass
+  /** performance.now() of the attempt's start, and how many milliseconds it had then. */
+  startedAt: number
   remainingMs: number
   /** Text of this answer that the client already has; the executor goes on from its end. */
   continueFrom?: string

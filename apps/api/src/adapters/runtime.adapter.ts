@@ -1,12 +1,6 @@
-import {
-  type ChatEventBody,
-  chatEventBodySchema,
-  type ExecuteRequest,
-  HEADERS,
-  isTerminal
-} from '@semibot/chat-protocol'
-import { openEventStream, type ServerSentEvent } from '@semibot/chat-protocol/event-stream'
-import type { Dispatcher } from 'undici'
+import { setTimeout as delay } from 'node:timers/promises'
+import { CircuitOpenError, type FallbackBreaker, type Pass } from '@semibot/breaker'
+import type { ChatEventBody } from '@semibot/chat-protocol'
 import {
   type ChatExecution,
   type ChatExecutor,
@@ -14,177 +8,114 @@ import {
   ExecutionError,
   type ExecutionOutcome
 } from './chat-executor.ts'
-import { protocolError, timerError, toExecutionCode, toExecutionError } from './runtime-errors.ts'
-import { type RuntimeTimeouts, watchRuntimeCall } from './runtime-timers.ts'
+import { callRuntime, type RuntimeCallOptions } from './runtime-call.ts'
 
-export interface RuntimeAdapterOptions {
-  dispatcher: Dispatcher
-  /** Base URL of the runtime instance that takes the next execution of this session. */
-  pickInstance: (sessionId: string) => string
-  serviceToken: string
-  timeouts: RuntimeTimeouts
+export interface RuntimeAdapterOptions extends RuntimeCallOptions {
+  breaker: Pick<FallbackBreaker, 'pick' | 'call'>
 }
 
-/** The runtime ends an execution at its deadline by itself; this much later the api stops waiting for it. */
-const DEADLINE_MARGIN_MS = 500
+/** A second instance is tried only while the client has hardly waited. */
+const SECOND_INSTANCE_WITHIN_MS = 1500
+/** When every instance is full, a chat waits this long for room, and at most so many chats at a time. */
+const ROOM_WAIT_MS = 250
+const MAX_WAITING = 50
 
 /**
- * Runs a chat on the runtime-orchestrator: `POST /api/v1/execute/stream`, whose events are parsed, checked
- * and passed on without the runtime's own `execution.started` and terminal event.
+ * Runs a chat on the runtime-orchestrator, on the instance that the breaker picks and through its circuit. An
+ * instance that did not accept is left for another one, since nothing ran there; when all are full, a short
+ * wait for room comes before the refusal.
  */
 export function createRuntimeAdapter(options: RuntimeAdapterOptions): ChatExecutor {
+  let waiting = 0
+
+  /** One try on each of at most two instances. */
+  async function tryInstances(execution: ChatExecution, context: ExecutionContext, pass: Pass) {
+    const startedAt = performance.now()
+    let first: { instance: string; error: unknown } | undefined
+    for (;;) {
+      const instance = options.breaker.pick(pass, execution.sessionId, first?.instance)
+      if (instance === null) throw first?.error ?? notAvailable()
+      let accepted = false
+      try {
+        return await callInstance(options, instance, execution, context, pass, () => {
+          accepted = true
+        })
+      } catch (error) {
+        if (context.signal.aborted) throw error
+        const mayTryAnother =
+          first === undefined && !accepted && performance.now() - startedAt < SECOND_INSTANCE_WITHIN_MS
+        if (!mayTryAnother || !isAboutThisInstance(error)) throw toUnavailable(error)
+        first = { instance, error: toUnavailable(error) }
+      }
+    }
+  }
+
   return {
     mode: 'runtime_orchestrator',
-    execute: (execution, context) => executeOn(options, options.pickInstance(execution.sessionId), execution, context)
+    async execute(execution, context) {
+      const { pass } = context
+      if (pass === undefined) throw new Error('the runtime may not be called without a pass of the breaker')
+      try {
+        return await tryInstances(execution, context, pass)
+      } catch (error) {
+        if (!(isFull(error) && waiting < MAX_WAITING)) throw error
+        waiting++
+        await delay(ROOM_WAIT_MS, undefined, { signal: context.signal }).catch(() => {})
+        waiting--
+        if (context.signal.aborted) throw context.signal.reason
+        return tryInstances(execution, context, pass)
+      }
+    }
   }
 }
 
-async function executeOn(
+/** One call on one instance, through its circuit. */
+function callInstance(
   options: RuntimeAdapterOptions,
   instance: string,
   execution: ChatExecution,
-  context: ExecutionContext
+  context: ExecutionContext,
+  pass: Pass,
+  onAccepted: () => void
 ): Promise<ExecutionOutcome> {
-  const call = new AbortController()
-  const abort = () => call.abort(context.signal.reason)
-  if (context.signal.aborted) throw context.signal.reason
-  context.signal.addEventListener('abort', abort, { once: true })
-
-  const watch = watchRuntimeCall(options.timeouts, context.remainingMs + DEADLINE_MARGIN_MS, (timer) => {
-    call.abort(timerError(timer))
-  })
-  const state = new RuntimeStream(execution, context, watch.accepted)
-  const url = new URL('/api/v1/execute/stream', instance)
-  try {
-    await openEventStream(
-      {
-        dispatcher: options.dispatcher,
-        origin: url.origin,
-        path: url.pathname,
-        headers: headersOf(options.serviceToken, execution, context),
-        body: JSON.stringify(bodyOf(execution)),
-        signal: call.signal,
-        flow: context.flow
-      },
-      { onActivity: watch.activity, onEvent: (event) => state.take(event) }
-    )
-    return state.outcome()
-  } catch (error) {
-    if (context.signal.aborted) throw context.signal.reason
-    if (call.signal.aborted) throw call.signal.reason
-    throw toExecutionError(error)
-  } finally {
-    watch.stop()
-    context.signal.removeEventListener('abort', abort)
-    // Whatever the reason for leaving, the runtime must not go on for nobody.
-    if (!call.signal.aborted) call.abort()
-  }
-}
-
-/** Reads the events of one attempt and holds how it ended. */
-class RuntimeStream {
-  readonly #execution: ChatExecution
-  readonly #context: ExecutionContext
-  readonly #accepted: () => void
-  #started = false
-  #ended: ChatEventBody | undefined
-
-  constructor(execution: ChatExecution, context: ExecutionContext, accepted: () => void) {
-    this.#execution = execution
-    this.#context = context
-    this.#accepted = accepted
-  }
-
-  take(frame: ServerSentEvent): void {
-    const event = parseEvent(frame.data)
-    if (this.#ended !== undefined) throw protocolError(`${event.type} came after the terminal event`)
-    if (!this.#started) {
-      if (event.type === 'execution.failed') {
-        this.#ended = event
-        return
+  return options.breaker.call(
+    pass,
+    instance,
+    (progress) => {
+      const emit = (event: ChatEventBody) => {
+        if (event.type === 'message.delta') progress.firstToken()
+        context.emit(event)
       }
-      if (event.type !== 'execution.started') throw protocolError(`the stream began with ${event.type}`)
-      this.#started = true
-      this.#accepted()
-      this.#context.accepted()
-      return
-    }
-    if (event.type === 'execution.started') throw protocolError('execution.started came twice')
-    if (isTerminal(event) || event.type === 'execution.interrupted') {
-      this.#ended = event
-      return
-    }
-    if ('messageId' in event && event.messageId !== this.#execution.messageId) {
-      throw protocolError('an event belongs to another message')
-    }
-    this.#context.emit(event)
-  }
-
-  /** @throws ExecutionError for every end that is not `execution.completed`. */
-  outcome(): ExecutionOutcome {
-    const ended = this.#ended
-    switch (ended?.type) {
-      case 'execution.completed':
-        return { finishReason: ended.finishReason, usage: ended.usage }
-      case 'execution.failed': {
-        const { code, message, origin } = ended.error
-        return fail(code, origin ?? 'runtime', message)
+      const accepted = () => {
+        progress.accepted()
+        onAccepted()
+        context.accepted()
       }
-      case 'execution.interrupted':
-        return fail('RUNTIME_UNAVAILABLE', 'runtime', 'the runtime is shutting down')
-      case 'execution.cancelled':
-        return fail('RUNTIME_INTERNAL', 'runtime', 'the runtime cancelled the execution')
-      default:
-        throw new ExecutionError('RUNTIME_UNAVAILABLE', 'runtime', 'the runtime ended the stream without a result')
-    }
-  }
+      const waitedMs = performance.now() - context.startedAt
+      const remainingMs = context.remainingMs - waitedMs
+      return callRuntime(options, instance, execution, { ...context, emit, accepted, remainingMs })
+    },
+    { tenant: execution.orgId }
+  )
 }
 
-function parseEvent(data: string): ChatEventBody {
-  let json: unknown
-  try {
-    json = JSON.parse(data)
-  } catch (error) {
-    throw protocolError('the runtime sent an event that is not JSON', error)
-  }
-  if (isPlainDelta(json)) return { type: 'message.delta', messageId: json.messageId, delta: json.delta }
-  const parsed = chatEventBodySchema.safeParse(json)
-  if (!parsed.success) throw protocolError('the runtime sent an event of an unknown form', parsed.error)
-  return parsed.data
+function isFull(error: unknown): boolean {
+  return error instanceof ExecutionError && error.code === 'RUNTIME_OVERLOADED'
 }
 
-/** The common event is checked by hand: it is as strict as the schema and costs a tenth of it. */
-function isPlainDelta(json: unknown): json is { messageId: string; delta: string } {
-  const event = json as { type?: unknown; messageId?: unknown; delta?: unknown } | null
-  return event?.type === 'message.delta' && typeof event.messageId === 'string' && typeof event.delta === 'string'
+/** Whether another instance may do better: this one is gone or full, and nothing ran on it. */
+function isAboutThisInstance(error: unknown): boolean {
+  return (
+    error instanceof CircuitOpenError ||
+    (error instanceof ExecutionError && (error.code === 'RUNTIME_UNAVAILABLE' || error.code === 'RUNTIME_OVERLOADED'))
+  )
 }
 
-function fail(code: string, origin: ExecutionError['origin'], message: string): never {
-  throw new ExecutionError(toExecutionCode(code), origin, message)
+/** The breaker's own refusal, in the words of an execution. */
+function toUnavailable(error: unknown): unknown {
+  return error instanceof CircuitOpenError ? notAvailable(error) : error
 }
 
-function headersOf(serviceToken: string, execution: ChatExecution, context: ExecutionContext): Record<string, string> {
-  return {
-    'content-type': 'application/json',
-    accept: 'text/event-stream',
-    authorization: `Bearer ${serviceToken}`,
-    [HEADERS.requestTimeoutMs]: String(Math.max(1, Math.floor(context.remainingMs))),
-    [HEADERS.attempt]: String(context.attempt),
-    [HEADERS.requestId]: execution.requestId,
-    [HEADERS.orgId]: execution.orgId,
-    [HEADERS.traceparent]: execution.traceparent
-  }
-}
-
-function bodyOf(execution: ChatExecution): ExecuteRequest {
-  return {
-    executionId: execution.executionId,
-    orgId: execution.orgId,
-    sessionId: execution.sessionId,
-    userId: execution.userId,
-    messageId: execution.messageId,
-    message: execution.message,
-    history: execution.history,
-    agent: execution.agent
-  }
+function notAvailable(cause?: unknown): ExecutionError {
+  return new ExecutionError('RUNTIME_UNAVAILABLE', 'runtime', 'no runtime instance is available', { cause })
 }

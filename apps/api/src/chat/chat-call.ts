@@ -8,7 +8,7 @@ import type { OrgConcurrency } from '../limits/org-concurrency.ts'
 import { type AcceptedChat, type AcceptServices, acceptChat, type ChatCall } from './accept-chat.ts'
 import { type AnswerServices, answerExecution, answerStored } from './answer-call.ts'
 import type { ChatServices } from './chat-services.ts'
-import { chooseMode } from './choose-mode.ts'
+import { decideMode } from './decide-mode.ts'
 import type { EventMirror } from './event-mirror.ts'
 import { startExecution } from './run-execution.ts'
 import { traceparentOf } from './trace-context.ts'
@@ -57,12 +57,12 @@ export async function handleChatCall(
   }
 
   const { execution } = accepted
-  const choice = chooseMode(services.cutover(), services.fallback(), {
+  const decision = decideMode(services, {
     orgId: caller.orgId,
     orgSlug: caller.orgSlug,
     sessionId: execution.sessionId
   })
-  const running = startExecution(services, execution, choice.mode, {
+  const running = startExecution(services, execution, decision, {
     canRetract: options.face.canRetract,
     wholeAnswer: !options.stream
   })

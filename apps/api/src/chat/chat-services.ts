@@ -1,14 +1,15 @@
+import type { ExtraCallBudget, FallbackBreaker } from '@semibot/breaker'
 import type { ChatMode } from '@semibot/chat-protocol'
 import type { TurnWriter } from '@semibot/db'
 import type { ChatMetrics } from '@semibot/metrics'
 import type { FastifyBaseLogger } from 'fastify'
 import type { ChatExecutor } from '../adapters/chat-executor.ts'
-import type { CutoverRules, FallbackView } from './choose-mode.ts'
+import type { ModeServices } from './decide-mode.ts'
 import type { EventLog } from './event-log.ts'
 import type { RunningExecutions } from './running-executions.ts'
 
 /** Everything that executing a chat needs. Built once, in plugins/executors.ts. */
-export interface ChatServices {
+export interface ChatServices extends ModeServices {
   /** Id of this process among all api processes; owner of the executions that it runs. */
   instanceId: string
   executors: Record<ChatMode, ChatExecutor>
@@ -17,9 +18,9 @@ export interface ChatServices {
   turns: TurnWriter
   metrics: ChatMetrics
   log: FastifyBaseLogger
-  /** Read for each chat, so that a reload takes effect at once. */
-  cutover: () => CutoverRules
-  fallback: () => FallbackView
+  breaker: FallbackBreaker
+  /** Bounds the second model calls of failing over. */
+  extraCalls: ExtraCallBudget
   executionTimeoutMs: number
   continuation: 'none' | 'prefix'
 }

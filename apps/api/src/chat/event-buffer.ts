@@ -54,6 +54,7 @@ export class EventBuffer implements ExecutionEvents {
   bytes = 0
   lastSeq: number
   ended = false
+  fellBack = false
   started: ChatEventOf<'execution.started'> | undefined
 
   /** `firstSeq` is the number of the first event that will come; above 1 when earlier ones are not to be had. */
@@ -123,6 +124,7 @@ export class EventBuffer implements ExecutionEvents {
     }
     this.#accounting?.grew(grown)
     if (event.type === 'execution.started') this.started = event
+    else if (event.type === 'execution.fallback') this.fellBack = true
     if (isTerminal(event)) {
       this.ended = true
       this.#accounting?.ended()

@@ -30,6 +30,8 @@ export interface ExecutionEvents extends Readonly<ExecutionIdentity> {
   readonly ended: boolean
   /** The first event of every execution that got under way; kept even when it is read no longer. */
   readonly started: ChatEventOf<'execution.started'> | undefined
+  /** The chat was meant for the runtime and is answered otherwise. */
+  readonly fellBack: boolean
   /** Congested while an attached reader is far behind. */
   readonly flow: FlowControl
   /** Whether every event after `after` can still be read. */

@@ -38,12 +38,23 @@ export function resultOf(finished: FinishedExecution): ChatResult {
 
 /** The error answer of a failed execution. Clients must not repeat by themselves what was tried already. */
 function failure(code: ErrorCode, message: string): RequestError {
-  const status = statusOf(code)
+  // Towards the api a full runtime is a refusal (503); towards the client it is a matter of pace.
+  const status = code === 'RUNTIME_OVERLOADED' ? 429 : statusOf(code)
   const headers = { 'x-should-retry': 'false' }
-  return new RequestError(code, message, {
-    headers,
-    ...(status === 429 || status === 503 ? { retryAfterSeconds: 1 } : {})
-  })
+  const pause = status === 429 || status === 503 ? { retryAfterSeconds: 1 } : {}
+  return new RequestError(code, message, { status, headers, ...pause })
+}
+
+/**
+ * An execution that failed before any engine took it on has nothing to stream: its failure is the whole answer.
+ * @throws RequestError
+ */
+export function refuseUnstarted(events: ExecutionEvents): void {
+  if (events.started !== undefined || !events.ended) return
+  const reader = events.read(0, () => {})
+  const end = reader.next()
+  reader.close()
+  if (end?.type === 'execution.failed') throw failure(end.error.code, end.error.message)
 }
 
 /** Resolves with the end of the execution. Every execution has one, so this needs no limit of its own. */

@@ -5,6 +5,8 @@ export interface FailoverQuestion {
   failedMode: 'direct_llm' | 'runtime_orchestrator'
   origin: ErrorOrigin
   code: ExecutionErrorCode
+  /** The agent has tools, which direct_llm does not offer. */
+  agentHasTools: boolean
   /** Attempts made so far, the failed one included. */
   attempts: number
   /** The client has been sent text of this answer. */
@@ -15,6 +17,8 @@ export interface FailoverQuestion {
   continuation: 'none' | 'prefix'
   /** Milliseconds until the chat's deadline. */
   remainingMs: number
+  /** A second model call is within the budget for extra ones. Asked last, since asking takes from it. */
+  takeBudget: () => boolean
 }
 
 /**
@@ -35,7 +39,7 @@ const MAX_ATTEMPTS = 2
 /**
  * The rules of failing over, for before and after the first visible text. Asked in this order:
  * direct_llm has no second engine behind it; a fault that both modes share (the model provider's, the
- * caller's own, a limit) would only be met again; then attempts and time bound what is left. Tools need no rule:
+ * caller's own, a limit) would only be met again; then attempts, time, room and budget bound what is left. Tools need no rule:
  * direct_llm runs none, so nothing is ever done twice.
  */
 export function planFailover(question: FailoverQuestion): FailoverPlan {
@@ -46,8 +50,17 @@ export function planFailover(question: FailoverQuestion): FailoverPlan {
   if (question.code === 'DEADLINE_EXCEEDED') return { action: 'fail', why: 'the deadline has passed' }
   if (question.attempts >= MAX_ATTEMPTS) return { action: 'fail', why: 'the one failover was used' }
   if (question.remainingMs < MIN_REMAINING_MS) return { action: 'fail', why: 'too little time is left' }
-  if (!question.textVisible) return { action: 'replace' }
-  if (question.continuation === 'prefix') return { action: 'continue' }
-  if (question.canRetract) return { action: 'retract' }
-  return { action: 'fail', why: 'text was sent that this protocol cannot take back' }
+  if (question.code === 'RUNTIME_OVERLOADED' && question.agentHasTools) {
+    return { action: 'fail', why: 'the runtime is full and the agent needs its tools' }
+  }
+  const action = actionOf(question)
+  if (action === undefined) return { action: 'fail', why: 'text was sent that this protocol cannot take back' }
+  if (!question.takeBudget()) return { action: 'fail', why: 'the budget for extra model calls is used up' }
+  return { action }
+}
+
+function actionOf(question: FailoverQuestion): 'replace' | 'continue' | 'retract' | undefined {
+  if (!question.textVisible) return 'replace'
+  if (question.continuation === 'prefix') return 'continue'
+  return question.canRetract ? 'retract' : undefined
 }

@@ -3,6 +3,7 @@ import { createSseWriter, type Drain } from '@semibot/service-kit'
 import type { FastifyReply } from 'fastify'
 import type { Face, FaceContext } from '../faces/face.ts'
 import type { ExecutionEvents } from './event-log.ts'
+import { refuseUnstarted } from './json-reply.ts'
 
 export interface StreamReplyOptions {
   face: Face
@@ -34,6 +35,10 @@ export async function streamReply(reply: FastifyReply, events: ExecutionEvents, 
     reader.close()
     options.onDisconnect?.()
     return
+  }
+  if (events.started === undefined && events.ended) {
+    reader.close()
+    refuseUnstarted(events)
   }
   const writer = createSseWriter(reply, {
     heartbeatMs: options.face.heartbeatMs,
@@ -71,6 +76,6 @@ export function modeHeaders(events: ExecutionEvents): Record<string, string> {
   if (started === undefined) return {}
   return {
     [HEADERS.executionMode]: started.mode,
-    ...(started.attempt > 1 ? { [HEADERS.fallback]: '1' } : {})
+    ...(events.fellBack ? { [HEADERS.fallback]: '1' } : {})
   }
 }

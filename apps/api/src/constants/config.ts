@@ -68,3 +68,16 @@ export const EVENT_KEEP_MS = 600_000
 
 /** Batches of events of one execution in Redis, about. */
 export const EVENT_MAX_BATCHES = 1000
+
+/** How often each runtime instance is asked for its health, and how long it may take to answer. */
+export const HEALTH_POLL_MS = 1000
+export const HEALTH_TIMEOUT_MS = 500
+
+/** How often the log repeats that an instance is unhealthy. */
+export const HEALTH_LOG_MS = 60_000
+
+/** How often the names in RUNTIME_SERVICE_URL are resolved again. */
+export const RUNTIME_RESOLVE_MS = 5000
+
+/** How often an operator's order is looked up where no Redis tells of it. */
+export const FORCE_SYNC_MS = 2000

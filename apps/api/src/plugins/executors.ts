@@ -1,17 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import { hostname } from 'node:os'
+import { createExtraCallBudget } from '@semibot/breaker'
 import { type Agent, findAgent, findExecution, notifyCancel, watchCancels } from '@semibot/db'
 import { createOpenAiCompatibleProvider, type LlmProvider } from '@semibot/llm'
 import { createAiSdkProvider } from '@semibot/llm/ai-sdk'
 import type { Drain } from '@semibot/service-kit'
 import fp from 'fastify-plugin'
 import { LRUCache } from 'lru-cache'
-import { Agent as HttpAgent } from 'undici'
 import { createDirectLlmAdapter } from '../adapters/direct-llm.adapter.ts'
 import { createRuntimeAdapter } from '../adapters/runtime.adapter.ts'
-import { createInstancePicker } from '../adapters/runtime-instances.ts'
 import type { ChatCallServices } from '../chat/chat-call.ts'
-import type { CutoverRules } from '../chat/choose-mode.ts'
 import { EventMirror } from '../chat/event-mirror.ts'
 import { followExecution } from '../chat/follow-execution.ts'
 import { MemoryEventLog } from '../chat/memory-event-log.ts'
@@ -28,17 +24,10 @@ declare module 'fastify' {
 }
 
 /** Both ways of executing a chat, and what they share. Decorates `app.chat`. */
-export const executorsPlugin = fp<{ drain: Drain }>(
-  async (app, { drain }) => {
+export const executorsPlugin = fp<{ drain: Drain; instanceId: string }>(
+  async (app, { drain, instanceId }) => {
     const { env } = app
     const llm = createLlmProvider(env)
-    const runtimeHttp = new HttpAgent({
-      connections: null,
-      connect: { timeout: env.RUNTIME_CONNECT_TIMEOUT_MS },
-      // Waiting is bounded by the adapter's own timers, which know a heartbeat from an answer.
-      headersTimeout: 0,
-      bodyTimeout: 0
-    })
     const running = new RunningExecutions()
     const agents = new LRUCache<string, Agent>({
       max: AGENT_CACHE_ENTRIES,
@@ -52,12 +41,12 @@ export const executorsPlugin = fp<{ drain: Drain }>(
     const mirror = shared === null ? null : new EventMirror(shared)
 
     app.decorate('chat', {
-      instanceId: `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`,
+      instanceId,
       executors: {
         direct_llm: createDirectLlmAdapter(llm),
         runtime_orchestrator: createRuntimeAdapter({
-          dispatcher: runtimeHttp,
-          pickInstance: createInstancePicker(env.RUNTIME_SERVICE_URL),
+          dispatcher: app.runtimeHttp,
+          breaker: app.breaker,
           serviceToken: env.RUNTIME_SERVICE_TOKEN[0] ?? '',
           timeouts: { acceptMs: env.RUNTIME_ACCEPT_TIMEOUT_MS, stallMs: env.RUNTIME_STALL_TIMEOUT_MS }
         })
@@ -67,8 +56,9 @@ export const executorsPlugin = fp<{ drain: Drain }>(
       turns: app.turnWriter,
       metrics: app.chatMetrics,
       log: app.log,
-      cutover: cutoverReader(env),
-      fallback: () => ({ open: false, forced: null }),
+      cutover: app.cutover,
+      breaker: app.breaker,
+      extraCalls: createExtraCallBudget(),
       executionTimeoutMs: env.RUNTIME_EXECUTION_TIMEOUT_MS,
       continuation: env.LLM_CONTINUATION,
       findAgent: async (orgId, reference) => {
@@ -107,33 +97,14 @@ export const executorsPlugin = fp<{ drain: Drain }>(
     app.addHook('onClose', async () => {
       await running.shutdown()
       await mirror?.flush()
-      await Promise.all([llm.close(), runtimeHttp.destroy(), cancels.close()])
+      await Promise.all([llm.close(), cancels.close()])
     })
   },
-  { name: 'executors', dependencies: ['environment', 'database', 'redis', 'metrics', 'limits'] }
+  { name: 'executors', dependencies: ['environment', 'database', 'redis', 'metrics', 'limits', 'fallback'] }
 )
 
 function createLlmProvider(env: ApiEnv): LlmProvider {
   const options = { baseUrl: env.LLM_BASE_URL, ...(env.LLM_API_KEY === undefined ? {} : { apiKey: env.LLM_API_KEY }) }
   if (env.LLM_PROVIDER === 'openai-compatible') return createOpenAiCompatibleProvider(options)
   return createAiSdkProvider({ provider: env.LLM_PROVIDER, ...options })
-}
-
-/** The rules as the environment has them now: a reload changes `env` in place. Sets are built when a list changes. */
-function cutoverReader(env: ApiEnv): () => CutoverRules {
-  let enabled: readonly string[] = []
-  let disabled: readonly string[] = []
-  let enabledOrgs: ReadonlySet<string> = new Set()
-  let disabledOrgs: ReadonlySet<string> = new Set()
-  return () => {
-    if (env.CHAT_RUNTIME_ENABLED_ORGS !== enabled) {
-      enabled = env.CHAT_RUNTIME_ENABLED_ORGS
-      enabledOrgs = new Set(enabled)
-    }
-    if (env.CHAT_RUNTIME_DISABLED_ORGS !== disabled) {
-      disabled = env.CHAT_RUNTIME_DISABLED_ORGS
-      disabledOrgs = new Set(disabled)
-    }
-    return { executionMode: env.CHAT_EXECUTION_MODE, enabledOrgs, disabledOrgs, percent: env.CHAT_RUNTIME_PERCENT }
-  }
 }

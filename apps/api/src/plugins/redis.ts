@@ -25,6 +25,8 @@ export interface RedisPool {
    */
   run<T>(name: string, command: (redis: Redis) => Promise<T>): Promise<T>
   report(): DependencyReport
+  /** A connection that only listens, beside the pool; it connects again by itself. */
+  readonly subscriber: Redis
 }
 
 /** After a failed command nothing is tried for so long, so that a hung Redis slows down few calls. */
@@ -96,7 +98,19 @@ export const redisPlugin = fp(
       fastifyRedis.fastifyRedis(app, { client, namespace: `pool${index}` }, () => undefined)
     }
 
+    // Subscribing waits for the connection, and it has no commands that could be late.
+    const subscriber = new PoolConnection(url, {
+      ...OPTIONS,
+      enableOfflineQueue: true,
+      maxRetriesPerRequest: null,
+      commandTimeout: undefined,
+      socketTimeout: undefined
+    })
+    subscriber.on('error', () => undefined)
+    fastifyRedis.fastifyRedis(app, { client: subscriber, namespace: 'subscriber' }, () => undefined)
+
     const pool: RedisPool = {
+      subscriber,
       size: clients.length,
       get usable() {
         return isUp && performance.now() >= retryAt
@@ -127,6 +141,8 @@ export const redisPlugin = fp(
 
     app.addHook('onClose', async () => {
       closing = true
+      // Not `quit`: without a connection it would wait for one.
+      subscriber.disconnect()
       await Promise.all(clients.map((client) => client.quit()))
       for (const client of clients) client.disconnect()
     })

@@ -8,6 +8,7 @@ import {
   PROGRESS_SAVE_MS,
   UPKEEP_MS
 } from '../constants/config.ts'
+import { repeat } from '../repeat.ts'
 
 /**
  * What the api does beside answering: says that it lives, ends the executions of processes that died, saves
@@ -42,11 +43,11 @@ export const upkeepPlugin = fp(
       await ensurePartitions(db, PARTITION_MONTHS_AHEAD)
     }
 
-    const alive = every(INSTANCE_HEARTBEAT_MS, sayAlive, (error) => log.warn({ err: error }, '[Chat] 进程心跳未写入'))
+    const alive = repeat(INSTANCE_HEARTBEAT_MS, sayAlive, (error) => log.warn({ err: error }, '[Chat] 进程心跳未写入'))
     const loops = [
       alive,
-      every(PROGRESS_SAVE_MS, saveProgress, (error) => log.warn({ err: error }, '[Chat] 部分回答未保存')),
-      every(UPKEEP_MS, tidy, (error) => log.warn({ err: error }, '[Chat] 数据维护未完成'))
+      repeat(PROGRESS_SAVE_MS, saveProgress, (error) => log.warn({ err: error }, '[Chat] 部分回答未保存')),
+      repeat(UPKEEP_MS, tidy, (error) => log.warn({ err: error }, '[Chat] 数据维护未完成'))
     ]
     // The first heartbeat comes before the first chat, so that no other process takes ours for orphans.
     app.addHook('onReady', async () => {
@@ -60,30 +61,3 @@ export const upkeepPlugin = fp(
   },
   { name: 'upkeep', dependencies: ['database', 'executors'] }
 )
-
-/** Runs the work at once and then again and again, never twice at a time. */
-function every(intervalMs: number, work: () => Promise<void>, onError: (error: unknown) => void) {
-  let timer: NodeJS.Timeout | undefined
-  let current: Promise<void> = Promise.resolve()
-  const run = () => {
-    current = work()
-      .catch(onError)
-      .then(() => {
-        if (timer !== undefined) timer = setTimeout(run, intervalMs)
-      })
-  }
-  return {
-    begin() {
-      // Set before the first run ends, which arms it again.
-      timer = setTimeout(() => {}, 0)
-      run()
-    },
-    /** Resolves when the work under way has ended. */
-    current: () => current,
-    async stop() {
-      clearTimeout(timer)
-      timer = undefined
-      await current
-    }
-  }
-}

@@ -1,10 +1,17 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { type CutoverRules, chooseMode, type FallbackView, type ModeRule } from '../../src/chat/choose-mode.ts'
+import {
+  type CutoverRules,
+  chooseMode,
+  type FallbackView,
+  type ModeRule,
+  mayUseRuntime
+} from '../../src/chat/choose-mode.ts'
 
 const ORG = '0192a0de-0000-7000-8000-000000000001'
 const question = { orgId: ORG, orgSlug: 'acme', sessionId: '0192a0de-0000-7000-8000-00000000000a' }
-const closed: FallbackView = { open: false, forced: null }
+const free: FallbackView = { refusal: null }
+const refused = (rule: NonNullable<FallbackView['refusal']>['rule']): FallbackView => ({ refusal: { rule } })
 
 function rules(changes: {
   mode?: CutoverRules['executionMode']
@@ -13,7 +20,7 @@ function rules(changes: {
   percent?: number
 }) {
   return {
-    executionMode: changes.mode ?? 'direct_llm',
+    executionMode: changes.mode ?? ('direct_llm' as const),
     enabledOrgs: new Set(changes.enabled ?? []),
     disabledOrgs: new Set(changes.disabled ?? []),
     percent: changes.percent ?? 100
@@ -21,62 +28,57 @@ function rules(changes: {
 }
 
 t.test('the first rule that applies decides', async (t) => {
-  const rows: [string, CutoverRules, FallbackView, ModeRule, string][] = [
-    ['nothing set', rules({}), closed, 'not_admitted', 'direct_llm'],
-    ['enabled by slug', rules({ enabled: ['acme'] }), closed, 'org_enabled', 'runtime_orchestrator'],
-    ['enabled by id', rules({ enabled: [ORG] }), closed, 'org_enabled', 'runtime_orchestrator'],
-    ['another org is enabled', rules({ enabled: ['other'] }), closed, 'not_admitted', 'direct_llm'],
-    ['mode for everybody', rules({ mode: 'runtime_orchestrator' }), closed, 'execution_mode', 'runtime_orchestrator'],
-    ['deny wins over allow', rules({ enabled: ['acme'], disabled: ['acme'] }), closed, 'org_disabled', 'direct_llm'],
+  const on = rules({ enabled: ['acme'] })
+  const rows: [string, CutoverRules, FallbackView, ModeRule, boolean, boolean?][] = [
+    ['nothing set', rules({}), free, 'not_admitted', false],
+    ['enabled by slug', on, free, 'org_enabled', true],
+    ['enabled by id', rules({ enabled: [ORG] }), free, 'org_enabled', true],
+    ['another organisation is enabled', rules({ enabled: ['other'] }), free, 'not_admitted', false],
+    ['mode for everybody', rules({ mode: 'runtime_orchestrator' }), free, 'execution_mode', true],
+    ['deny wins over allow', rules({ enabled: ['acme'], disabled: ['acme'] }), free, 'org_disabled', false],
+    ['deny wins over the mode', rules({ mode: 'runtime_orchestrator', disabled: [ORG] }), free, 'org_disabled', false],
+    ['the breaker is open', on, refused('open'), 'open', false, true],
+    ['only trials are let through', on, refused('half_open'), 'half_open', false, true],
+    ['the runtime comes back slowly', on, refused('ramp'), 'ramp', false, true],
+    ['an operator forced the fallback', on, refused('forced_open'), 'forced_open', false, true],
     [
-      'deny wins over the mode',
-      rules({ mode: 'runtime_orchestrator', disabled: [ORG] }),
-      closed,
-      'org_disabled',
-      'direct_llm'
+      'forced, but the organisation is denied anyway',
+      rules({ disabled: ['acme'] }),
+      refused('forced_open'),
+      'forced_open',
+      false
     ],
-    ['fallback is active', rules({ enabled: ['acme'] }), { open: true, forced: null }, 'fallback_open', 'direct_llm'],
-    ['forced open', rules({ enabled: ['acme'] }), { open: false, forced: 'open' }, 'forced_open', 'direct_llm'],
     [
-      'forced closed beats evidence',
-      rules({ enabled: ['acme'] }),
-      { open: true, forced: 'closed' },
-      'org_enabled',
-      'runtime_orchestrator'
-    ],
-    ['forced closed admits nobody', rules({}), { open: true, forced: 'closed' }, 'not_admitted', 'direct_llm'],
-    [
-      'forced closed does not beat deny',
+      'open, but the organisation is denied anyway',
       rules({ enabled: ['acme'], disabled: ['acme'] }),
-      { open: false, forced: 'closed' },
+      refused('open'),
       'org_disabled',
-      'direct_llm'
+      false
     ],
-    ['no session is in 0 %', rules({ enabled: ['acme'], percent: 0 }), closed, 'percent', 'direct_llm']
+    ['open, but the organisation is not admitted: no fallback', rules({}), refused('open'), 'open', false, false],
+    ['no session is in 0 %', rules({ enabled: ['acme'], percent: 0 }), free, 'percent', false]
   ]
-  for (const [name, rule, fallback, expected, mode] of rows) {
-    t.same(chooseMode(rule, fallback, question), { mode, rule: expected }, name)
+  for (const [name, rule, view, expected, runtime, fallback = false] of rows) {
+    const mode = runtime ? 'runtime_orchestrator' : 'direct_llm'
+    t.same(chooseMode(rule, view, question), { mode, rule: expected, fallback }, name)
   }
 })
 
 t.test('the two lines of the runbook that disable the runtime send nobody to it', async (t) => {
   fc.assert(
-    fc.property(
-      fc.uuid(),
-      fc.uuid(),
-      fc.double({ min: 0, max: 100, noNaN: true }),
-      fc.boolean(),
-      (orgId, sessionId, percent, open) => {
-        const choice = chooseMode(
-          rules({ mode: 'direct_llm', enabled: [], percent }),
-          { open, forced: 'closed' },
-          { orgId, orgSlug: 'any', sessionId }
-        )
-        return choice.mode === 'direct_llm'
-      }
-    )
+    fc.property(fc.uuid(), fc.uuid(), fc.double({ min: 0, max: 100, noNaN: true }), (orgId, sessionId, percent) => {
+      const choice = chooseMode(rules({ percent }), free, { orgId, orgSlug: 'any', sessionId })
+      return choice.mode === 'direct_llm' && !choice.fallback
+    })
   )
-  t.pass('for every organisation, session and percentage')
+  t.notOk(mayUseRuntime(rules({})), 'and nothing is asked of it')
+})
+
+t.test('knows whether any chat may reach the runtime', async (t) => {
+  t.ok(mayUseRuntime(rules({ enabled: ['acme'] })))
+  t.ok(mayUseRuntime(rules({ mode: 'runtime_orchestrator' })))
+  t.notOk(mayUseRuntime(rules({ enabled: ['acme'], disabled: ['acme'] })))
+  t.notOk(mayUseRuntime(rules({ mode: 'runtime_orchestrator', percent: 0 })))
 })
 
 t.test('a growing percentage only ever adds sessions', async (t) => {
@@ -88,7 +90,7 @@ t.test('a growing percentage only ever adds sessions', async (t) => {
       (sessionId, one, two) => {
         const [low, high] = one < two ? [one, two] : [two, one]
         const mode = (percent: number) =>
-          chooseMode(rules({ enabled: ['acme'], percent }), closed, { ...question, sessionId }).mode
+          chooseMode(rules({ enabled: ['acme'], percent }), free, { ...question, sessionId }).mode
         return mode(low) === 'direct_llm' || mode(high) === 'runtime_orchestrator'
       }
     )
@@ -96,8 +98,8 @@ t.test('a growing percentage only ever adds sessions', async (t) => {
   let admitted = 0
   for (let index = 0; index < 10_000; index++) {
     const sessionId = `0192a0de-0000-7000-8000-${String(index * 7919).padStart(12, '0')}`
-    const choice = chooseMode(rules({ enabled: ['acme'], percent: 25 }), closed, { ...question, sessionId })
-    if (choice.mode === 'runtime_orchestrator') admitted++
+    if (chooseMode(rules({ enabled: ['acme'], percent: 25 }), free, { ...question, sessionId }).mode !== 'direct_llm')
+      admitted++
   }
   t.ok(Math.abs(admitted - 2500) < 250, `25 % of 10,000 sessions are about 2,500 (${admitted})`)
 })

@@ -6,10 +6,12 @@ const killed: FailoverQuestion = {
   origin: 'runtime',
   code: 'RUNTIME_UNAVAILABLE',
   attempts: 1,
+  agentHasTools: false,
   textVisible: false,
   canRetract: true,
   continuation: 'none',
-  remainingMs: 60_000
+  remainingMs: 60_000,
+  takeBudget: () => true
 }
 
 t.test('each row gives its plan', async (t) => {
@@ -18,6 +20,9 @@ t.test('each row gives its plan', async (t) => {
     ['nothing visible, an old client: the same', { canRetract: false }, 'replace'],
     ['a stalled runtime', { code: 'RUNTIME_STALLED' }, 'replace'],
     ['a full runtime', { code: 'RUNTIME_OVERLOADED' }, 'replace'],
+    ['a full runtime, an agent with tools', { code: 'RUNTIME_OVERLOADED', agentHasTools: true }, 'fail'],
+    ['a lost runtime, an agent with tools', { agentHasTools: true }, 'replace'],
+    ['no budget for extra model calls', { takeBudget: () => false }, 'fail'],
     ['a tool that broke', { origin: 'tool', code: 'TOOL_FAILED' }, 'replace'],
     ['text visible, the client can retract', { textVisible: true }, 'retract'],
     ['text visible, the model continues a prefix', { textVisible: true, continuation: 'prefix' }, 'continue'],
@@ -45,4 +50,20 @@ t.test('each row gives its plan', async (t) => {
 t.test('an end without failover says which rule ended it', async (t) => {
   t.match(planFailover({ ...killed, textVisible: true, canRetract: false }), { why: /cannot take back/ })
   t.match(planFailover({ ...killed, attempts: 2 }), { why: /one failover/ })
+})
+
+t.test('the budget is asked only when a second call would really be made', async (t) => {
+  let asked = 0
+  const takeBudget = () => ++asked > 0
+  for (const change of [
+    { attempts: 2 },
+    { remainingMs: 0 },
+    { origin: 'llm' as const },
+    { textVisible: true, canRetract: false }
+  ]) {
+    planFailover({ ...killed, ...change, takeBudget })
+  }
+  t.equal(asked, 0)
+  planFailover({ ...killed, takeBudget })
+  t.equal(asked, 1)
 })

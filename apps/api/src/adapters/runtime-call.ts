@@ -1,0 +1,177 @@
+import {
+  type ChatEventBody,
+  chatEventBodySchema,
+  type ExecuteRequest,
+  HEADERS,
+  isTerminal
+} from '@semibot/chat-protocol'
+import { openEventStream, type ServerSentEvent } from '@semibot/chat-protocol/event-stream'
+import type { Dispatcher } from 'undici'
+import { type ChatExecution, type ExecutionContext, ExecutionError, type ExecutionOutcome } from './chat-executor.ts'
+import { protocolError, timerError, toExecutionCode, toExecutionError } from './runtime-errors.ts'
+import { type RuntimeTimeouts, watchRuntimeCall } from './runtime-timers.ts'
+
+export interface RuntimeCallOptions {
+  dispatcher: Dispatcher
+  serviceToken: string
+  timeouts: RuntimeTimeouts
+}
+
+/** The runtime ends an execution at its deadline by itself; this much later the api stops waiting for it. */
+const DEADLINE_MARGIN_MS = 500
+
+/**
+ * One execution on one instance: `POST /api/v1/execute/stream`. The runtime's events are parsed, checked and
+ * passed on, without its own `execution.started` and terminal event.
+ *
+ * @throws ExecutionError for every end that is not `execution.completed`; the signal's reason when aborted
+ */
+export async function callRuntime(
+  options: RuntimeCallOptions,
+  instance: string,
+  execution: ChatExecution,
+  context: ExecutionContext
+): Promise<ExecutionOutcome> {
+  const call = new AbortController()
+  const abort = () => call.abort(context.signal.reason)
+  if (context.signal.aborted) throw context.signal.reason
+  context.signal.addEventListener('abort', abort, { once: true })
+
+  const watch = watchRuntimeCall(options.timeouts, context.remainingMs + DEADLINE_MARGIN_MS, (timer) => {
+    call.abort(timerError(timer))
+  })
+  const state = new RuntimeStream(execution, context, watch.accepted)
+  const url = new URL('/api/v1/execute/stream', instance)
+  try {
+    await openEventStream(
+      {
+        dispatcher: options.dispatcher,
+        origin: url.origin,
+        path: url.pathname,
+        headers: headersOf(options.serviceToken, execution, context),
+        body: JSON.stringify(bodyOf(execution)),
+        signal: call.signal,
+        flow: context.flow
+      },
+      { onActivity: watch.activity, onEvent: (event) => state.take(event) }
+    )
+    return state.outcome()
+  } catch (error) {
+    if (context.signal.aborted) throw context.signal.reason
+    if (call.signal.aborted) throw call.signal.reason
+    throw toExecutionError(error)
+  } finally {
+    watch.stop()
+    context.signal.removeEventListener('abort', abort)
+    // Whatever the reason for leaving, the runtime must not go on for nobody.
+    if (!call.signal.aborted) call.abort()
+  }
+}
+
+/** Reads the events of one attempt and holds how it ended. */
+class RuntimeStream {
+  readonly #execution: ChatExecution
+  readonly #context: ExecutionContext
+  readonly #accepted: () => void
+  #started = false
+  #ended: ChatEventBody | undefined
+
+  constructor(execution: ChatExecution, context: ExecutionContext, accepted: () => void) {
+    this.#execution = execution
+    this.#context = context
+    this.#accepted = accepted
+  }
+
+  take(frame: ServerSentEvent): void {
+    const event = parseEvent(frame.data)
+    if (this.#ended !== undefined) throw protocolError(`${event.type} came after the terminal event`)
+    if (!this.#started) {
+      if (event.type === 'execution.failed') {
+        this.#ended = event
+        return
+      }
+      if (event.type !== 'execution.started') throw protocolError(`the stream began with ${event.type}`)
+      this.#started = true
+      this.#accepted()
+      this.#context.accepted()
+      return
+    }
+    if (event.type === 'execution.started') throw protocolError('execution.started came twice')
+    if (isTerminal(event) || event.type === 'execution.interrupted') {
+      this.#ended = event
+      return
+    }
+    if ('messageId' in event && event.messageId !== this.#execution.messageId) {
+      throw protocolError('an event belongs to another message')
+    }
+    this.#context.emit(event)
+  }
+
+  /** @throws ExecutionError for every end that is not `execution.completed`. */
+  outcome(): ExecutionOutcome {
+    const ended = this.#ended
+    switch (ended?.type) {
+      case 'execution.completed':
+        return { finishReason: ended.finishReason, usage: ended.usage }
+      case 'execution.failed': {
+        const { code, message, origin } = ended.error
+        return fail(code, origin ?? 'runtime', message)
+      }
+      case 'execution.interrupted':
+        return fail('RUNTIME_UNAVAILABLE', 'runtime', 'the runtime is shutting down')
+      case 'execution.cancelled':
+        return fail('RUNTIME_INTERNAL', 'runtime', 'the runtime cancelled the execution')
+      default:
+        throw new ExecutionError('RUNTIME_UNAVAILABLE', 'runtime', 'the runtime ended the stream without a result')
+    }
+  }
+}
+
+function parseEvent(data: string): ChatEventBody {
+  let json: unknown
+  try {
+    json = JSON.parse(data)
+  } catch (error) {
+    throw protocolError('the runtime sent an event that is not JSON', error)
+  }
+  if (isPlainDelta(json)) return { type: 'message.delta', messageId: json.messageId, delta: json.delta }
+  const parsed = chatEventBodySchema.safeParse(json)
+  if (!parsed.success) throw protocolError('the runtime sent an event of an unknown form', parsed.error)
+  return parsed.data
+}
+
+/** The common event is checked by hand: it is as strict as the schema and costs a tenth of it. */
+function isPlainDelta(json: unknown): json is { messageId: string; delta: string } {
+  const event = json as { type?: unknown; messageId?: unknown; delta?: unknown } | null
+  return event?.type === 'message.delta' && typeof event.messageId === 'string' && typeof event.delta === 'string'
+}
+
+function fail(code: string, origin: ExecutionError['origin'], message: string): never {
+  throw new ExecutionError(toExecutionCode(code), origin, message)
+}
+
+function headersOf(serviceToken: string, execution: ChatExecution, context: ExecutionContext): Record<string, string> {
+  return {
+    'content-type': 'application/json',
+    accept: 'text/event-stream',
+    authorization: `Bearer ${serviceToken}`,
+    [HEADERS.requestTimeoutMs]: String(Math.max(1, Math.floor(context.remainingMs))),
+    [HEADERS.attempt]: String(context.attempt),
+    [HEADERS.requestId]: execution.requestId,
+    [HEADERS.orgId]: execution.orgId,
+    [HEADERS.traceparent]: execution.traceparent
+  }
+}
+
+function bodyOf(execution: ChatExecution): ExecuteRequest {
+  return {
+    executionId: execution.executionId,
+    orgId: execution.orgId,
+    sessionId: execution.sessionId,
+    userId: execution.userId,
+    messageId: execution.messageId,
+    message: execution.message,
+    history: execution.history,
+    agent: execution.agent
+  }
+}

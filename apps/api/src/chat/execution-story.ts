@@ -1,0 +1,99 @@
+import type { ChatEventBody, ChatEventOf, ChatMode } from '@semibot/chat-protocol'
+import type { ChatExecution } from '../adapters/chat-executor.ts'
+import { Answer } from './answer.ts'
+import type { ExecutionEvents } from './event-log.ts'
+
+/** Why and how a chat leaves the runtime. */
+export interface Fallback {
+  reasonCode: string
+  reason: string
+  /** Number of the attempt that takes over. */
+  attempt: number
+  /** The text that the client has is taken back. */
+  retract: boolean
+}
+
+/**
+ * What the client is told of one execution, over all of its attempts: it begins with `execution.started` once
+ * an engine has taken the chat on, announces a fallback as soon as the next attempt is under way, and never
+ * says a thing twice.
+ */
+export class ExecutionStory {
+  readonly answer = new Answer()
+  readonly #execution: ChatExecution
+  readonly #events: ExecutionEvents
+  #started = false
+  #announcement: ChatEventOf<'execution.fallback'> | undefined
+
+  constructor(execution: ChatExecution, events: ExecutionEvents) {
+    this.#execution = execution
+    this.#events = events
+  }
+
+  /** An engine has taken the chat on. */
+  get started(): boolean {
+    return this.#started
+  }
+
+  /** An attempt is under way. */
+  begin(mode: ChatMode, attempt: number): void {
+    if (!this.#started) {
+      this.#started = true
+      const { executionId, sessionId, messageId, agent, traceparent } = this.#execution
+      const traceId = traceparent.slice(3, 35)
+      const model = agent.model
+      this.#events.append({
+        type: 'execution.started',
+        executionId,
+        sessionId,
+        messageId,
+        mode,
+        attempt,
+        model,
+        traceId
+      })
+    }
+    if (this.#announcement === undefined) return
+    this.#events.append(this.#announcement)
+    this.#announcement = undefined
+  }
+
+  /** An event of the attempt under way. */
+  tell(event: ChatEventBody): void {
+    if (this.answer.take(event)) this.#events.append(event)
+  }
+
+  /** The chat goes on elsewhere: said when the next attempt begins. */
+  fallBack({ reasonCode, reason, attempt, retract }: Fallback): void {
+    this.#announcement = {
+      type: 'execution.fallback',
+      from: 'runtime_orchestrator',
+      to: 'direct_llm',
+      reason,
+      reasonCode,
+      attempt,
+      discardedMessageIds: retract ? [this.#execution.messageId] : [],
+      discardedToolCallIds: this.answer.openToolCallIds
+    }
+    if (retract) this.answer.retract()
+  }
+
+  /**
+   * A tool with effects may or may not have done its work: nobody runs it again, and everybody is told. Gives
+   * what the model has to know, if anything.
+   */
+  closeUnknownTools(): string | undefined {
+    const unknown = this.answer.openUnsafeTools
+    if (unknown.length === 0) return undefined
+    for (const { toolCallId } of unknown) {
+      this.tell({ type: 'tool.finished', toolCallId, status: 'unknown', durationMs: 0 })
+    }
+    const names = unknown.map((tool) => tool.name).join(', ')
+    return `These tools were started and their results are unknown: ${names}. They will not be run again. Tell the user that it is unknown whether they took effect.`
+  }
+
+  /** The terminal event. */
+  end(event: ChatEventOf<'execution.completed' | 'execution.failed' | 'execution.cancelled'>): void {
+    this.#events.append(event)
+  }
+}

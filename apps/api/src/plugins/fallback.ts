@@ -1,0 +1,143 @@
+import { createFallbackBreaker, type FallbackBreaker } from '@semibot/breaker'
+import { createRedisStore, type RedisClient } from '@semibot/breaker/redis'
+import { findActiveForce, insertFallbackEvent } from '@semibot/db'
+import fp from 'fastify-plugin'
+import { type Dispatcher, Agent as HttpAgent } from 'undici'
+import { expandInstances } from '../adapters/runtime-addresses.ts'
+import { RuntimeHealthPoller } from '../adapters/runtime-health.ts'
+import { createRuntimeProbe } from '../adapters/runtime-probe.ts'
+import { type CutoverRules, mayUseRuntime } from '../chat/choose-mode.ts'
+import {
+  FORCE_SYNC_MS,
+  HEALTH_LOG_MS,
+  HEALTH_POLL_MS,
+  HEALTH_TIMEOUT_MS,
+  RUNTIME_RESOLVE_MS
+} from '../constants/config.ts'
+import { createCutoverReader } from '../cutover.ts'
+import { createHealthLog } from '../fallback/health-log.ts'
+import { applyStoredForce } from '../fallback/keep-force.ts'
+import { reportTransition } from '../fallback/report-transition.ts'
+import { thresholdsOf } from '../fallback/thresholds-of.ts'
+import { repeat } from '../repeat.ts'
+import type { RedisPool } from './redis.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Decides whether chats may use the runtime, and carries their calls. */
+    breaker: FallbackBreaker
+    /** Who may use the runtime, as the environment has it now. */
+    cutover: () => CutoverRules
+    /** Connections to the runtime. */
+    runtimeHttp: Dispatcher
+    runtimeHealth: RuntimeHealthPoller
+    /** Takes the environment's thresholds over; for SIGHUP. */
+    reloadFallback: () => void
+  }
+}
+
+/** The breaker with its eyes and its voice: health checks, probes, metrics, log, history. */
+export const fallbackPlugin = fp<{ instanceId: string }>(
+  async (app, { instanceId }) => {
+    const { env, chatMetrics: metrics, log } = app
+    const http = new HttpAgent({
+      connections: null,
+      connect: { timeout: env.RUNTIME_CONNECT_TIMEOUT_MS },
+      // Waiting is bounded by the callers' own timers, which know a heartbeat from an answer.
+      headersTimeout: 0,
+      bodyTimeout: 0
+    })
+    const cutover = createCutoverReader(env)
+    const mayAsk = () => mayUseRuntime(cutover())
+    let instances = await expandInstances(env.RUNTIME_SERVICE_URL)
+
+    const breaker: FallbackBreaker = createFallbackBreaker({
+      instances,
+      thresholds: thresholdsOf(env),
+      windowSeconds: env.CHAT_RUNTIME_WINDOW_SECONDS,
+      probe: createRuntimeProbe(http, env.RUNTIME_SERVICE_TOKEN[0] ?? ''),
+      mayProbe: mayAsk,
+      ...(app.redisPool === null ? {} : { store: sharedStore(app.redisPool, instanceId) }),
+      onTransition: (transition) =>
+        reportTransition(
+          {
+            log,
+            metrics,
+            forced: () => breaker.forced !== null,
+            store: (event) => insertFallbackEvent(app.backgroundDb, event),
+            instanceId
+          },
+          transition
+        ),
+      onInstance: (instance, isUp) => metrics.setInstanceUp(instance, isUp),
+      onProbe: (_instance, succeeded) => metrics.probe(succeeded ? 'success' : 'error'),
+      onRejected: () => metrics.breakerRejection(),
+      onError: (error) => log.error({ err: error }, '[RuntimeAdapter] 回退状态处理出错')
+    })
+    metrics.setFallback(breaker.fallback, false)
+    metrics.setBreakerState('closed')
+    for (const instance of instances) metrics.setInstanceUp(instance, true)
+
+    const writeHealth = createHealthLog(log, HEALTH_LOG_MS)
+    const health = new RuntimeHealthPoller({
+      dispatcher: http,
+      instances: () => instances,
+      mayAsk,
+      intervalMs: HEALTH_POLL_MS,
+      timeoutMs: HEALTH_TIMEOUT_MS,
+      onResult: (instance, entry) => {
+        breaker.reportHealth(instance, entry.healthy)
+        metrics.healthCheck(entry.healthy, entry.latencyMs / 1000)
+        writeHealth(instance, entry)
+      }
+    })
+
+    const resolve = async () => {
+      const found = await expandInstances(env.RUNTIME_SERVICE_URL)
+      if (found.join() === instances.join()) return
+      for (const gone of instances) if (!found.includes(gone)) metrics.removeInstance(gone)
+      instances = found
+      breaker.setInstances(instances)
+      log.info({ instances }, '[RuntimeAdapter] Runtime 实例列表变化')
+    }
+    let forceKnown = false
+    const syncForce = async () => {
+      // With a shared state that is in reach, one look at start is enough.
+      if (forceKnown && breaker.status().store === 'redis' && !breaker.status().degraded) return
+      await applyStoredForce({ breaker, find: () => findActiveForce(app.backgroundDb) })
+      forceKnown = true
+    }
+    const loops = [
+      repeat(RUNTIME_RESOLVE_MS, resolve, (error) => log.warn({ err: error }, '[RuntimeAdapter] 实例解析出错')),
+      repeat(FORCE_SYNC_MS, syncForce, (error) => log.debug({ err: error }, '[RuntimeAdapter] 手动强制状态未读取'))
+    ]
+
+    app.decorate('breaker', breaker)
+    app.decorate('cutover', cutover)
+    app.decorate('runtimeHttp', http)
+    app.decorate('runtimeHealth', health)
+    app.decorate('reloadFallback', () => breaker.setThresholds(thresholdsOf(env)))
+    app.addHook('onReady', async () => {
+      await breaker.ready()
+      health.start()
+      for (const loop of loops) loop.begin()
+      // An operator's order holds from the first chat on; without the database it is looked for again.
+      await loops[1]?.current()
+    })
+    app.addHook('onClose', async () => {
+      health.stop()
+      await Promise.all(loops.map((loop) => loop.stop()))
+      await breaker.close()
+      await http.destroy()
+    })
+  },
+  { name: 'fallback', dependencies: ['environment', 'database', 'redis', 'metrics'] }
+)
+
+function sharedStore(pool: RedisPool, replica: string) {
+  const client: RedisClient = {
+    evalsha: (sha, count, ...args) => pool.next().evalsha(sha, count, ...args),
+    eval: (script, count, ...args) => pool.next().eval(script, count, ...args)
+  }
+  return createRedisStore({ client, subscriber: pool.subscriber, replica })
+}
