@@ -29,12 +29,12 @@ export function relay(client: Socket, target: { host: string; port: number }, so
   void forwardRequests(client, upstream, source, gone.signal)
 
   const waiting: Buffer[] = []
+  const sent = { bytes: 0, since: source.changed }
   let ended = false
   let pumping = false
   const pump = async (): Promise<void> => {
     if (pumping) return
     pumping = true
-    const sent = { bytes: 0, since: source.changed }
     while (!gone.signal.aborted && waiting.length > 0) {
       await sendOne(client, waiting, source, sent, gone.signal)
       if (waiting.length < MAX_WAITING) upstream.resume()

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { connect } from 'node:net'
+import { connect, createServer as createTcpServer } from 'node:net'
 import t, { type Test } from 'tap'
 import { Agent, request } from 'undici'
 import { freePort } from '../src/claim.ts'
@@ -86,6 +86,29 @@ t.test('cut: exactly so many bytes of answer come, then a reset', async (t) => {
     await proxy.set({ kind: 'cut', afterBytes: 700, how })
     t.equal((await rawAnswer(proxy.port)).length, 700, how)
   }
+})
+
+t.test('cut: the bytes of a connection add up, however many pieces they come in', async (t) => {
+  const target = createTcpServer((socket) => socket.on('data', () => socket.write('x'.repeat(1000))))
+  target.listen(await freePort(), '127.0.0.1')
+  await once(target, 'listening')
+  const { port } = target.address() as { port: number }
+  const proxy = await faultProxy({ target: `http://127.0.0.1:${port}`, fault: { kind: 'cut', afterBytes: 2500 } })
+  const socket = connect(proxy.port, '127.0.0.1')
+  t.teardown(async () => {
+    socket.destroy()
+    await proxy.stop()
+    target.close()
+  })
+  let bytes = 0
+  socket.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes % 1000 === 0) socket.write('more')
+  })
+  socket.write('the first')
+  const [error] = await once(socket, 'error')
+  t.match(error, { code: 'ECONNRESET' })
+  t.equal(bytes, 2500)
 })
 
 t.test('status: the proxy answers by itself, also on an open connection', async (t) => {
