@@ -188,7 +188,7 @@ export class BreakerCore {
       if (record.state === 'closed') this.instances.takeBack(record.rule !== 'recovered')
     }
     const before = this.#state
-    const why = this.#vote()
+    const why = this.store.decidesAlone ? '' : this.#vote()
     const state = why === '' ? record.state : 'open'
     if (!isNewEpoch && state === before && why === this.#localWhy) return
 
@@ -201,18 +201,15 @@ export class BreakerCore {
     this.gate.enter(state, record, why)
     this.gate.follow(record, this.clock.now() - record.since)
 
-    const frame: TransitionFrame = {
-      at: this.clock.wallNow(),
-      decidedHere,
-      fallback: state !== 'closed',
-      wasFallback: before !== 'closed'
+    const at = this.clock.wallNow()
+    let told = before
+    const frame = (to: BreakerState): TransitionFrame => {
+      const wasFallback = told !== 'closed'
+      told = to
+      return { at, decidedHere, fallback: to !== 'closed', wasFallback }
     }
-    for (const change of changes) this.#tell(describeChange(change, frame))
-    const toldState = changes.at(-1)?.record.state ?? before
-    if (toldState !== state) {
-      const wasFallback = toldState !== 'closed'
-      this.#tell(describeLocalChange(toldState, state, why, record.epoch, { ...frame, decidedHere: true, wasFallback }))
-    }
+    for (const change of changes) this.#tell(describeChange(change, frame(change.record.state)))
+    if (told !== state) this.#tell(describeLocalChange(told, why, record.epoch, { ...frame(state), decidedHere: true }))
   }
 
   #countTrial(begun: Begun, succeeded: boolean): void {

@@ -44,7 +44,6 @@ export function describeChange(change: Change, frame: TransitionFrame): Transiti
 /** This replica alone leaves the runtime (`why`), or is back. */
 export function describeLocalChange(
   from: BreakerState,
-  to: BreakerState,
   why: VoteReason | '',
   epoch: number,
   frame: TransitionFrame
@@ -53,7 +52,7 @@ export function describeLocalChange(
   return {
     ...frame,
     from,
-    to,
+    to: why === '' ? 'closed' : 'open',
     reason,
     reasonText: reasonText(reason),
     text: reasonText(reason),

@@ -84,6 +84,10 @@ export class RedisStore implements FallbackStore {
     return this.#degraded
   }
 
+  get decidesAlone(): boolean {
+    return this.#degraded
+  }
+
   /** Why Redis could not be used the last time; empty when it could. */
   get problem(): string {
     return this.#problem

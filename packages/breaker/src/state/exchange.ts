@@ -127,7 +127,7 @@ export function exchange(keeper: Keeper, message: Message, now: number, rules: F
 function adopt(keeper: Keeper, known: FallbackRecord, now: number, rules: FallbackRules): void {
   const { state, force } = known
   // Nobody knows which permits are out, so there are none for one lease.
-  const grants = state === 'half_open' ? Array<number>(rules.permits).fill(now) : []
+  const grants = Array<number>(rules.permits).fill(now)
   const until = state === 'open' && force === null ? Math.min(known.until, now + rules.backoffMaxMs) : known.until
   keeper.record = { ...known, until, grants }
   keeper.window.clear()

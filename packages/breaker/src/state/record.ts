@@ -25,7 +25,7 @@ export interface FallbackRecord {
   /** Half open: finished trials and probes, and how many of them failed. */
   results: number
   failures: number
-  /** Half open: when the permits of the running leases were given. */
+  /** When the latest permits were given. They outlive the half-open time: what they allowed may still run. */
   grants: readonly number[]
   /** Why the state was entered; while half open, why it had opened. Empty before the first change. */
   rule: TransitionRule | ''

@@ -147,7 +147,6 @@ function enter(record: FallbackRecord, now: number, change: Partial<FallbackReco
     until: 0,
     results: 0,
     failures: 0,
-    grants: [],
     value: 0,
     threshold: 0,
     ...change

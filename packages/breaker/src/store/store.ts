@@ -59,6 +59,8 @@ export interface FallbackStore {
   readonly record: FallbackRecord
   /** Whether the shared state is out of reach, so that this replica decides alone. */
   readonly degraded: boolean
+  /** Whether this replica's vote is the whole verdict, and carried out at once. */
+  readonly decidesAlone: boolean
   /** Replicas that were heard of lately, this one included. */
   readonly live: number
   /** The sums that decide. */

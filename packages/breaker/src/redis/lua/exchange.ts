@@ -41,7 +41,7 @@ if isNewer(known, record) then
   adopted, recordChanged = true, true
   record = enter(known, known)
   record.grants = {}
-  if record.state == 'half_open' then for i = 1, R.permits do record.grants[i] = now end end
+  for i = 1, R.permits do record.grants[i] = now end
   if record.state == 'open' and not record.force then record['until'] = math.min(record['until'], now + R.backoffMaxMs) end
   clearWindow()
   clearVotes()

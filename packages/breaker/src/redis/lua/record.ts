@@ -30,7 +30,7 @@ end
 local function isNewer(a, b) return a.epoch > b.epoch or (a.epoch == b.epoch and RANK[a.state] > RANK[b.state]) end
 local function enter(from, change)
   local r = { state = from.state, epoch = from.epoch + 1, since = now, ['until'] = 0, streak = from.streak, results = 0,
-    failures = 0, grants = {}, rule = from.rule, value = 0, threshold = 0, force = from.force }
+    failures = 0, grants = from.grants, rule = from.rule, value = 0, threshold = 0, force = from.force }
   for name, value in pairs(change) do r[name] = value end
   if change.force == false then r.force = nil end
   return r
