@@ -33,7 +33,10 @@ export function createTurnWriter(pool: pg.Pool, options: TurnWriterOptions = {})
     sizeOf: (turn) => turn.content.length + ITEM_OVERHEAD,
     run: (calls) =>
       runBatch(calls, {
-        statement: (turns, repeated) => acceptStatement(pool, turns, repeated),
+        statement: async (turns, repeated) => {
+          await undoer.flush()
+          return await acceptStatement(pool, turns, repeated)
+        },
         onCommitUnknown: (turns) => undoer.add(turns)
       })
   })

@@ -15,6 +15,11 @@ export interface BatchRunOptions<Item, Result> {
 
 type Calls<Item, Result> = WaitingCall<Item, Result>[]
 
+interface Failure {
+  error: unknown
+  maybeCommitted: boolean
+}
+
 // After so many single items in a row ran into a time limit the table is locked, not the item.
 const MAX_TIMEOUTS = 2
 
@@ -23,41 +28,47 @@ export async function runBatch<Item, Result>(
   calls: Calls<Item, Result>,
   options: BatchRunOptions<Item, Result>
 ): Promise<void> {
-  const error = await attempt(calls, options)
-  if (error === undefined) return
-  if (calls.length > 1 && mayBeOneItem(error)) {
-    await runOneByOne(calls, options)
+  const failure = await attempt(calls, options, false)
+  if (failure === undefined) return
+  if (calls.length > 1 && mayBeOneItem(failure.error)) {
+    await runOneByOne(calls, options, failure.maybeCommitted)
     return
   }
-  rejectAll(calls, error, options)
+  rejectAll(calls, failure, options)
 }
 
 async function runOneByOne<Item, Result>(
   calls: Calls<Item, Result>,
-  options: BatchRunOptions<Item, Result>
+  options: BatchRunOptions<Item, Result>,
+  maybeCommitted: boolean
 ): Promise<void> {
   let timeouts = 0
   for (const [index, call] of calls.entries()) {
-    const error = await attempt([call], options)
-    if (error === undefined) {
+    const failure = await attempt([call], options, maybeCommitted)
+    if (failure === undefined) {
       timeouts = 0
       continue
     }
-    timeouts = error instanceof DatabaseTimeoutError ? timeouts + 1 : 0
-    if (timeouts === MAX_TIMEOUTS || error instanceof DatabaseUnavailableError) {
-      rejectAll(calls.slice(index, index + 1), error, options)
-      // These were rolled back with the whole batch before and not tried since.
-      for (const untried of calls.slice(index + 1)) untried.reject(error)
+    rejectAll([call], failure, options)
+    timeouts = failure.error instanceof DatabaseTimeoutError ? timeouts + 1 : 0
+    if (timeouts === MAX_TIMEOUTS || failure.error instanceof DatabaseUnavailableError) {
+      rejectAll(calls.slice(index + 1), { error: failure.error, maybeCommitted }, options)
       return
     }
-    rejectAll([call], error, options)
   }
 }
 
-/** Resolves the calls, or gives the error back. Deadlocks, serialization failures and lost answers are tried again once. */
-async function attempt<Item, Result>(calls: Calls<Item, Result>, options: BatchRunOptions<Item, Result>) {
+/**
+ * Resolves the calls, or says why not. Deadlocks, serialization failures and lost answers are tried again once.
+ * `maybeCommitted`: a statement before may have stored the items although its answer was lost.
+ */
+async function attempt<Item, Result>(
+  calls: Calls<Item, Result>,
+  options: BatchRunOptions<Item, Result>,
+  maybeCommitted: boolean
+): Promise<Failure | undefined> {
   const items = calls.map((call) => call.item)
-  let repeated = false
+  let repeated = maybeCommitted
   for (let tries = 1; ; tries++) {
     try {
       const results = await options.statement(items, repeated)
@@ -65,24 +76,30 @@ async function attempt<Item, Result>(calls: Calls<Item, Result>, options: BatchR
       return undefined
     } catch (error) {
       repeated ||= isCommitUnknown(error)
-      if (tries > 1 || !(isCommitUnknown(error) || isConflict(error))) return asCommitUnknown(error, repeated)
+      if (tries > 1 || !(isCommitUnknown(error) || isConflict(error))) {
+        return { error: repeated ? asCommitUnknown(error) : error, maybeCommitted: repeated }
+      }
       await wait(5 + Math.random() * 45)
     }
   }
 }
 
-function rejectAll<Item, Result>(calls: Calls<Item, Result>, error: unknown, options: BatchRunOptions<Item, Result>) {
-  if (isCommitUnknown(error)) options.onCommitUnknown?.(calls.map((call) => call.item))
+function rejectAll<Item, Result>(
+  calls: Calls<Item, Result>,
+  { error, maybeCommitted }: Failure,
+  options: BatchRunOptions<Item, Result>
+): void {
+  if (maybeCommitted) options.onCommitUnknown?.(calls.map((call) => call.item))
   for (const call of calls) call.reject(error)
 }
 
-/** The second try may have failed before it was sent; the first one's commit stays unknown. */
-function asCommitUnknown(error: unknown, commitUnknown: boolean): unknown {
-  if (!commitUnknown || !(error instanceof DatabaseUnavailableError) || error.commitUnknown) return error
+/** The last try may have failed before it was sent; the commit of an earlier one stays unknown. */
+function asCommitUnknown(error: unknown): unknown {
+  if (!(error instanceof DatabaseUnavailableError) || error.commitUnknown) return error
   const { message, cause, sqlState } = error
   return new DatabaseUnavailableError(message, {
     cause,
-    commitUnknown,
+    commitUnknown: true,
     ...(sqlState === undefined ? {} : { sqlState })
   })
 }

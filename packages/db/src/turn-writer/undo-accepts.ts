@@ -25,19 +25,27 @@ export class AcceptUndoer {
     this.#schedule()
   }
 
+  /**
+   * One attempt now, where something waits. Done before each accept too: a caller that tries again with its
+   * idempotency key must not be answered with an execution that is about to vanish.
+   */
+  async flush(): Promise<void> {
+    if (this.#waiting.length === 0) return
+    this.#running ??= this.#undo().finally(() => {
+      this.#running = undefined
+    })
+    await this.#running
+  }
+
   /** One last attempt. */
   async close(): Promise<void> {
-    clearTimeout(this.#timer)
-    await this.#running
-    await this.#undo()
+    await this.flush()
     clearTimeout(this.#timer)
   }
 
   #schedule(): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      this.#running = this.#undo()
-    }, RETRY_MS)
+    this.#timer = setTimeout(() => void this.flush(), RETRY_MS)
     this.#timer.unref()
   }
 
