@@ -58,6 +58,21 @@ function poolOf(t: Scope, application: string, config: pg.PoolConfig = {}): pg.P
   return own
 }
 
+/** A writer whose connections pass a proxy that can break them. */
+async function openProxied(t: Scope, application: string) {
+  const proxy = await faultProxy({ target: url })
+  t.teardown(() => proxy.stop())
+  const proxied = new URL(url)
+  proxied.port = String(proxy.port)
+  const handle = createDatabase({ url: proxied.href, max: 4, applicationName: application })
+  const own = createTurnWriter(handle.pool)
+  t.teardown(async () => {
+    await own.close()
+    await handle.close()
+  })
+  return { proxy, own }
+}
+
 const LOCK_SESSION = 'select from sessions where id = $1 for update'
 
 t.test('a batch whose connection is killed twice fails with a typed error and leaves nothing', async (t) => {
@@ -126,16 +141,7 @@ t.test('an accept whose answer was lost after the commit is accepted when it is 
 })
 
 t.test('an accept that failed although it was committed is taken back when the database answers again', async (t) => {
-  const proxy = await faultProxy({ target: url })
-  t.teardown(() => proxy.stop())
-  const proxied = new URL(url)
-  proxied.port = String(proxy.port)
-  const handle = createDatabase({ url: proxied.href, max: 4, applicationName: 'cut' })
-  const own = createTurnWriter(handle.pool)
-  t.teardown(async () => {
-    await own.close()
-    await handle.close()
-  })
+  const { proxy, own } = await openProxied(t, 'cut')
   const { sessionId } = await runTurn(own, organization)
 
   const idempotency = { key: 'taken-back', requestHash: 'h' }
@@ -149,12 +155,10 @@ t.test('an accept that failed although it was committed is taken back when the d
   }
 
   await proxy.set({ kind: 'none' })
+  const again = newTurn(organization, { sessionId, idempotency })
+  t.match(await own.accept(again), { kind: 'accepted' }, 'the same call, sent again, is a new execution')
   const ids = turns.map((turn) => turn.executionId)
-  await waitFor(
-    async () => (await db.selectFrom('executions').select('id').where('id', 'in', ids).execute()).length === 0,
-    { what: 'the accepts to be taken back' }
-  )
-  t.match(await own.accept({ ...newTurn(organization, { sessionId }), idempotency }), { kind: 'accepted' })
+  t.strictSame(await db.selectFrom('executions').select('id').where('id', 'in', ids).execute(), [])
   const rows = await db
     .selectFrom('messages')
     .select('seq')
@@ -170,17 +174,21 @@ t.test('an accept that failed although it was committed is taken back when the d
   t.strictSame(emptySession, [], 'the session that began with it is gone')
 })
 
-t.test('finish waits for a database that comes back, and stores its answer once', async (t) => {
-  const proxy = await faultProxy({ target: url })
-  t.teardown(() => proxy.stop())
-  const proxied = new URL(url)
-  proxied.port = String(proxy.port)
-  const handle = createDatabase({ url: proxied.href, max: 4, applicationName: 'finish' })
-  const own = createTurnWriter(handle.pool)
-  t.teardown(async () => {
-    await own.close()
-    await handle.close()
+t.test('it is taken back without a further call too', async (t) => {
+  const { proxy, own } = await openProxied(t, 'cut-alone')
+  await runTurn(own, organization)
+  const turn = newTurn(organization)
+  await proxy.set({ kind: 'cut', afterBytes: 0 })
+  await t.rejects(own.accept(turn), { commitUnknown: true })
+  t.match(await findExecution(db, orgId, null, turn.executionId), { status: 'running' }, 'it is committed')
+  await proxy.set({ kind: 'none' })
+  await waitFor(async () => (await findExecution(db, orgId, null, turn.executionId)) === undefined, {
+    what: 'the accept to be taken back'
   })
+})
+
+t.test('finish waits for a database that comes back, and stores its answer once', async (t) => {
+  const { proxy, own } = await openProxied(t, 'finish')
 
   for (const fault of [{ kind: 'refuse' }, { kind: 'cut', afterBytes: 0 }] as const) {
     const turn = newTurn(organization)
