@@ -44,7 +44,8 @@ export const FALLBACK_EXECUTION_REASONS = [...EXECUTION_ERROR_CODES, ...TRANSITI
 
 export const PROBE_RESULTS = ['success', 'error'] as const
 
-export const SHADOW_VERDICTS = ['match', 'differ', 'error', 'skipped'] as const
+/** `completed`: it gave an answer, which nobody has compared yet. `skipped`: there was no room for it. */
+export const SHADOW_VERDICTS = ['completed', 'error', 'skipped'] as const
 
 /** Which limit refused work. */
 export const SHED_REASONS = [

@@ -138,9 +138,13 @@ export const API_METRICS = {
     target: 'open'
   }),
   probes: counter('chat_runtime_probe_total', 'Synthetic probes of the runtime.', { result: PROBE_RESULTS }),
-  shadow: counter('chat_shadow_total', 'Shadow executions by how they compared with the answer that was given.', {
-    verdict: SHADOW_VERDICTS
-  }),
+  shadow: counter(
+    'chat_shadow_total',
+    'Copies of direct chats that were sent to the runtime to see how it does, by how they ended.',
+    {
+      verdict: SHADOW_VERDICTS
+    }
+  ),
   shed: counter('chat_shed_total', 'Work that was refused for capacity.', { reason: SHED_REASONS }),
   healthStatus: gauge(
     'chat_runtime_health_status',

@@ -11,6 +11,7 @@ import type { ChatServices } from './chat-services.ts'
 import { decideMode } from './decide-mode.ts'
 import type { EventMirror } from './event-mirror.ts'
 import { startExecution } from './run-execution.ts'
+import type { ShadowRunner } from './shadow.ts'
 import { traceparentOf } from './trace-context.ts'
 
 export interface ChatCallServices extends ChatServices, AcceptServices, AnswerServices {
@@ -18,6 +19,7 @@ export interface ChatCallServices extends ChatServices, AcceptServices, AnswerSe
   orgConcurrency: OrgConcurrency
   /** Copies events for the other replicas; null without Redis. */
   mirror: EventMirror | null
+  shadow: ShadowRunner
 }
 
 /** What a face makes of its request. */
@@ -68,6 +70,7 @@ export async function handleChatCall(
   })
   void running.done.then(leave)
   if (options.stream && options.face.canResume) services.mirror?.add(running.events)
+  services.shadow.consider(execution, decision)
   return answerExecution(services, request, reply, running.events, options)
 }
 

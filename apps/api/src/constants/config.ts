@@ -81,3 +81,6 @@ export const RUNTIME_RESOLVE_MS = 5000
 
 /** How often an operator's order is looked up where no Redis tells of it. */
 export const FORCE_SYNC_MS = 2000
+
+/** Copies of direct chats that one process sends to the runtime at once (CHAT_RUNTIME_SHADOW_PERCENT). */
+export const SHADOW_MAX_CONCURRENT = 10

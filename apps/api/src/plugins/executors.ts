@@ -7,13 +7,21 @@ import fp from 'fastify-plugin'
 import { LRUCache } from 'lru-cache'
 import { createDirectLlmAdapter } from '../adapters/direct-llm.adapter.ts'
 import { createRuntimeAdapter } from '../adapters/runtime.adapter.ts'
+import { callRuntime, type RuntimeCallOptions } from '../adapters/runtime-call.ts'
 import type { ChatCallServices } from '../chat/chat-call.ts'
 import { EventMirror } from '../chat/event-mirror.ts'
 import { followExecution } from '../chat/follow-execution.ts'
 import { MemoryEventLog } from '../chat/memory-event-log.ts'
 import { RedisEventStore } from '../chat/redis-event-store.ts'
 import { RunningExecutions } from '../chat/running-executions.ts'
-import { AGENT_CACHE_ENTRIES, AGENT_CACHE_MS, EVENT_KEEP_MS, EVENT_MAX_BATCHES } from '../constants/config.ts'
+import { ShadowRunner } from '../chat/shadow.ts'
+import {
+  AGENT_CACHE_ENTRIES,
+  AGENT_CACHE_MS,
+  EVENT_KEEP_MS,
+  EVENT_MAX_BATCHES,
+  SHADOW_MAX_CONCURRENT
+} from '../constants/config.ts'
 import type { ApiEnv } from '../env.ts'
 
 declare module 'fastify' {
@@ -34,6 +42,19 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string }>(
       ttl: AGENT_CACHE_MS
     })
 
+    const runtimeCalls: RuntimeCallOptions = {
+      dispatcher: app.runtimeHttp,
+      serviceToken: env.RUNTIME_SERVICE_TOKEN[0] ?? '',
+      timeouts: { acceptMs: env.RUNTIME_ACCEPT_TIMEOUT_MS, stallMs: env.RUNTIME_STALL_TIMEOUT_MS }
+    }
+    const shadow = new ShadowRunner({
+      percent: () => env.CHAT_RUNTIME_SHADOW_PERCENT,
+      breaker: app.breaker,
+      call: (instance, execution, context) => callRuntime(runtimeCalls, instance, execution, context),
+      onVerdict: (verdict) => app.chatMetrics.shadow(verdict),
+      executionTimeoutMs: env.RUNTIME_EXECUTION_TIMEOUT_MS,
+      maxConcurrent: SHADOW_MAX_CONCURRENT
+    })
     const shared =
       app.redisPool === null
         ? null
@@ -44,12 +65,7 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string }>(
       instanceId,
       executors: {
         direct_llm: createDirectLlmAdapter(llm),
-        runtime_orchestrator: createRuntimeAdapter({
-          dispatcher: app.runtimeHttp,
-          breaker: app.breaker,
-          serviceToken: env.RUNTIME_SERVICE_TOKEN[0] ?? '',
-          timeouts: { acceptMs: env.RUNTIME_ACCEPT_TIMEOUT_MS, stallMs: env.RUNTIME_STALL_TIMEOUT_MS }
-        })
+        runtime_orchestrator: createRuntimeAdapter({ ...runtimeCalls, breaker: app.breaker })
       },
       events: new MemoryEventLog(),
       running,
@@ -71,6 +87,7 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string }>(
       },
       findExecution: (scope, executionId) => findExecution(app.db, scope.orgId, scope.userId, executionId),
       mirror,
+      shadow,
       follow: async (executionId, after) => {
         if (shared === null) return undefined
         const read = (id: string, from: number) => shared.read(id, from)
@@ -95,6 +112,7 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string }>(
 
     // The streams have ended in preClose; what runs on without a reader ends here, before the database goes.
     app.addHook('onClose', async () => {
+      shadow.close()
       await running.shutdown()
       await mirror?.flush()
       await Promise.all([llm.close(), cancels.close()])

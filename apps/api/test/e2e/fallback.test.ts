@@ -23,7 +23,10 @@ t.test('the life of a fallback', async (t) => {
     runtime?.kill('SIGKILL')
     await waitFor(async () => (await gauge()) === '1', { what: 'the fallback', timeoutMs: 8000 })
     t.ok(logged('[RuntimeAdapter] 健康检查失败 错误: Runtime 无法连接 (RUNTIME_UNAVAILABLE)'))
-    t.ok(logged('[RuntimeAdapter] 触发自动回退 原因: 无法连接') || logged('[RuntimeAdapter] 触发自动回退 原因: 健康检查未通过'))
+    t.ok(
+      logged('[RuntimeAdapter] 触发自动回退 原因: 无法连接') ||
+        logged('[RuntimeAdapter] 触发自动回退 原因: 健康检查未通过')
+    )
     const stored = await waitFor(
       () => pair.db.selectFrom('fallback_events').selectAll().where('state', '=', 'open').executeTakeFirst(),
       { what: 'the history' }
@@ -58,7 +61,16 @@ t.test('the life of a fallback', async (t) => {
     await waitFor(async () => (await gauge()) === '0', { what: 'the recovery', timeoutMs: 20_000 })
     t.ok(performance.now() - back < 15_000, `${Math.round(performance.now() - back)} ms`)
     t.ok(logged('[RuntimeAdapter] 禁用自动回退 原因: 指标恢复正常'))
-    t.match(await waitFor(async () => { const data = await ask(); return data.mode === 'runtime_orchestrator' && data }, { what: 'a chat in the runtime', timeoutMs: 10_000 }), { attempts: 1 })
+    t.match(
+      await waitFor(
+        async () => {
+          const data = await ask()
+          return data.mode === 'runtime_orchestrator' && data
+        },
+        { what: 'a chat in the runtime', timeoutMs: 10_000 }
+      ),
+      { attempts: 1 }
+    )
   })
 })
 

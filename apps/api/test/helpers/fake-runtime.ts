@@ -29,6 +29,11 @@ export const USAGE = { inputTokens: 3, outputTokens: 2, totalTokens: 5 }
 export async function startFakeRuntime(t: Test, behave: (call: RuntimeCall) => void) {
   const calls: RuntimeCall[] = []
   const server = createServer((request, response) => {
+    if (request.url !== '/api/v1/execute/stream') {
+      // Health checks and probes.
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"healthy"}')
+      return
+    }
     void readBody(request).then((text) => {
       const call = createCall(request, response, executeRequestSchema.parse(JSON.parse(text)))
       calls.push(call)
