@@ -55,7 +55,7 @@ export const executeRoutes: FastifyPluginAsyncZod<ExecuteRoutesOptions> = async 
     refuseUnknownTools(body.agent.tools, tools)
     const running = engine.find(body, call.attempt)
     if (running !== undefined) return running
-    const giveBack = capacity.take()
+    const giveBack = capacity.take(body.orgId)
     const execution = engine.start(body, call)
     void execution.ended.then(giveBack)
     return execution
