@@ -93,7 +93,7 @@ t.test('counts what it is told, each in its own place', async (t) => {
   metrics.setFallback(true, false)
   metrics.breakerRejection()
   metrics.probe('error')
-  metrics.shadow('match')
+  metrics.shadow('completed')
   metrics.shed('queue_full')
   metrics.healthCheck(true, 0.004)
   const series = await readSeries(registry)
@@ -118,7 +118,7 @@ t.test('counts what it is told, each in its own place', async (t) => {
     chat_runtime_fallback_forced: 0,
     chat_runtime_breaker_rejections_total: 1,
     'chat_runtime_probe_total{result="error"}': 1,
-    'chat_shadow_total{verdict="match"}': 1,
+    'chat_shadow_total{verdict="completed"}': 1,
     'chat_shed_total{reason="queue_full"}': 1,
     chat_runtime_health_status: 1,
     'chat_runtime_health_check_duration_seconds_bucket{le="0.005"}': 1
