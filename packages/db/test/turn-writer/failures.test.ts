@@ -179,7 +179,7 @@ t.test('it is taken back without a further call too', async (t) => {
   await runTurn(own, organization)
   const turn = newTurn(organization)
   await proxy.set({ kind: 'cut', afterBytes: 0 })
-  await t.rejects(own.accept(turn), { commitUnknown: true })
+  await t.rejects(own.accept(turn), { code: 'DATABASE_UNAVAILABLE' })
   t.match(await findExecution(db, orgId, null, turn.executionId), { status: 'running' }, 'it is committed')
   await proxy.set({ kind: 'none' })
   await waitFor(async () => (await findExecution(db, orgId, null, turn.executionId)) === undefined, {
