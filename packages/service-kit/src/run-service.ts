@@ -22,6 +22,8 @@ export interface RunServiceOptions {
   graceMs: number
   /** What closing may take on top (last frames, other connections, database), then the process ends with 1. Default 5000. */
   closeMarginMs?: number
+  /** How long `start` and the plugins may take, milliseconds; then the process ends with 1. Default 60 s. */
+  startTimeoutMs?: number
 }
 
 /** A reason not to start that the operator can act on; shown without a stack. */
@@ -39,7 +41,8 @@ export class StartupError extends Error {
  * Resolves when the server listens.
  */
 export async function runService(options: RunServiceOptions): Promise<void> {
-  const { app, logger: service, listen, start, onSighup, graceMs, closeMarginMs = 5000 } = options
+  const { app, logger: service, listen, start, onSighup, graceMs } = options
+  const { closeMarginMs = 5000, startTimeoutMs = 60_000 } = options
   const { logger } = service
 
   process.on('SIGHUP', () => {
@@ -64,9 +67,18 @@ export async function runService(options: RunServiceOptions): Promise<void> {
     }
   )
 
-  try {
+  async function begin(): Promise<void> {
     await start?.()
     await app.listen({ host: listen.host, port: listen.port })
+  }
+
+  const tooLate = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    tooLate.reject(new StartupError(`The service did not start within ${startTimeoutMs} ms.`))
+  }, startTimeoutMs)
+  try {
+    await Promise.race([begin(), tooLate.promise])
+    clearTimeout(timer)
   } catch (error) {
     const message = startupMessage(error, listen)
     if (message === undefined) logger.fatal({ err: error }, 'the service could not start')

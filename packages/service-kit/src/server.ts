@@ -53,6 +53,8 @@ export function createServer(options: ServerOptions): Server {
     trustProxy: trustProxy.length === 0 ? false : trustProxy,
     bodyLimit: LIMITS.bodyBytes,
     return503OnClosing: false,
+    // It bounds closing hooks as well, and a drain may take far longer than any start.
+    pluginTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: requestTimeoutMs,
     http: {

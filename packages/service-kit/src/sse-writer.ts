@@ -74,7 +74,6 @@ class ResponseWriter implements SseWriter {
   readonly #maxBufferedBytes: number
   readonly #stallMs: number
   readonly #onClose: ((completed: boolean) => void) | undefined
-  readonly #drained = (): void => this.#resume()
 
   constructor(reply: FastifyReply, options: SseWriterOptions) {
     const { raw } = reply
@@ -119,7 +118,6 @@ class ResponseWriter implements SseWriter {
     const last = this.#pending + frame
     this.#pending = ''
     if (!this.congested) this.#waitingSince = performance.now()
-    if (this.raw.destroyed) return
     if (last === '') this.raw.end()
     else this.raw.end(last)
   }
@@ -128,7 +126,7 @@ class ResponseWriter implements SseWriter {
   flush(): void {
     this.#queued = false
     const { raw } = this
-    if (raw.destroyed || this.ended) return
+    if (raw.destroyed) return
     const batch = this.#pending
     this.#pending = ''
     if (!this.#opened && batch === '') {
@@ -161,7 +159,7 @@ class ResponseWriter implements SseWriter {
     this.congested = true
     this.#waitingSince = performance.now()
     const emitter = socket ?? this.raw
-    emitter.once('drain', this.#drained)
+    emitter.once('drain', () => this.#resume())
     if (this.raw.writableLength > this.#maxBufferedBytes) this.raw.destroy()
   }
 
@@ -170,10 +168,8 @@ class ResponseWriter implements SseWriter {
     if (this.#socket !== undefined || !this.#opened) return this.#socket
     const { raw } = this
     const { socket } = raw
-    if (!raw.chunkedEncoding || !(socket instanceof Socket)) return undefined
-    if (raw.writableLength !== socket.writableLength) return undefined
-    this.#socket = socket
-    return socket
+    if (raw.chunkedEncoding && socket instanceof Socket) this.#socket = socket
+    return this.#socket
   }
 
   #resume(): void {
@@ -200,7 +196,6 @@ class ResponseWriter implements SseWriter {
     this.ended = true
     this.#pending = ''
     clearTimeout(this.#timer)
-    this.#socket?.off('drain', this.#drained)
     this.#socket = undefined
     this.#resume()
     this.#onClose?.(this.raw.writableFinished)

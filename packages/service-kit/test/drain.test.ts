@@ -20,7 +20,7 @@ async function draining(t: Test, options: DrainOptions) {
       }
     })
     app.get('/stream', (_request, reply) => {
-      const writer = createSseWriter(reply, { heartbeatMs: 60_000 })
+      const writer = createSseWriter(reply, { heartbeatMs: 60_000, maxBufferedBytes: 32 * 1024 * 1024 })
       writer.write('data: open\n\n')
       writers.push(writer)
       drain.track({ raw: writer.raw, finish: () => writer.end(TERMINAL) })
@@ -40,6 +40,7 @@ const complete = (text: string): boolean => text.endsWith(`${TERMINAL}\r\n0\r\n\
 
 t.test('200 streams get their terminal event when the grace is over', async (t) => {
   const { app, drain, open } = await draining(t, { graceMs: 50, flushMs: 5000 })
+  t.equal(app.initialConfig.pluginTimeout, 0, 'Fastify would cut longer drains short')
   const connections = await Promise.all(Array.from({ length: 200 }, () => open()))
   t.equal(drain.openStreams, 200)
   await app.close()
@@ -87,12 +88,34 @@ t.test('a stream that begins during the drain gets its terminal event as well', 
   t.ok(complete(first.text) && complete(second.text))
 })
 
+t.test('a stream that begins during the drain may end by itself, other requests do not prolong it', async (t) => {
+  const { app, drain, writers, answers, open } = await draining(t, { graceMs: 60_000, flushMs: 100 })
+  const first = await open()
+  const closing = app.close()
+  await until(() => drain.draining, 'the drain to begin')
+  const second = await open()
+  const late = await open('/slow-json')
+  await until(() => answers.length === 1, 'the late request')
+  writers[0]!.end()
+  await first.received('\r\n0\r\n\r\n')
+  writers[1]!.write('data: still open\n\n')
+  await second.received('still open')
+  writers[1]!.end('data: its own end\n\n')
+  await closing
+  await Promise.all([second.ended(), late.ended()])
+  t.notMatch(second.text, TERMINAL)
+  t.notMatch(late.text, 'done', 'the late request is cut')
+})
+
 t.test('an answer that is under way is waited for', async (t) => {
-  const { app, drain, answers, open } = await draining(t, { graceMs: 60_000 })
+  const { app, url, drain, answers, open } = await draining(t, { graceMs: 60_000, flushMs: 20 })
   const connection = await open('/slow-json')
   await until(() => answers.length === 1, 'the request')
   const closing = app.close()
   await until(() => drain.draining, 'the drain to begin')
+  for (let poll = 0; poll < 20; poll++) {
+    t.equal((await fetch(`${url}/ready`)).status, 503, 'and new connections are served as long')
+  }
   answers[0]!()
   await closing
   await connection.received('done')
@@ -110,6 +133,19 @@ t.test('a reader that does not take its last event is cut off, the others are se
   t.ok(complete(good.text))
   t.ok(writers[0]!.raw.destroyed)
   t.notOk(writers[0]!.raw.writableFinished)
+})
+
+t.test('a reader that is slow, but reads, gets its last event', async (t) => {
+  const { app, drain, writers, open } = await draining(t, { graceMs: 0, flushMs: 20_000 })
+  const slow = await open()
+  slow.socket.pause()
+  writers[0]!.write('x'.repeat(8_000_000))
+  const closing = app.close()
+  await until(() => drain.draining && writers[0]!.ended, 'the terminal event')
+  slow.socket.resume()
+  await closing
+  await slow.ended()
+  t.ok(complete(slow.text))
 })
 
 t.test('half-open and idle connections and an answer without end do not hold the server', async (t) => {

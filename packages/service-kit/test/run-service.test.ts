@@ -102,6 +102,9 @@ t.test('a start that fails says why and ends with code 1', async (t) => {
   const known = await launch(t, { fault: 'startup error' }).ended()
   t.equal(known.code, 1)
   t.match(known.lines.at(-1), { level: 'fatal', msg: 'The database has no tables yet. Run: semibot db migrate' })
+  const stuck = await launch(t, { fault: 'stuck start' }).ended()
+  t.equal(stuck.code, 1)
+  t.match(stuck.lines.at(-1), { level: 'fatal', msg: 'The service did not start within 100 ms.' })
   const unknown = await launch(t, { fault: 'unknown error' }).ended()
   t.equal(unknown.code, 1)
   t.match(unknown.lines.at(-1), {

@@ -16,7 +16,7 @@ async function streaming(t: Test, options: Partial<SseWriterOptions> = {}, begin
   const streams: Stream[] = []
   const server = await startServer(t, (app) => {
     app.get('/stream', (_request, reply: FastifyReply) => {
-      reply.header('x-execution-id', 'e1')
+      reply.header('x-execution-id', 'e1').header('content-type', 'application/json').header('cache-control', 'public')
       const closings: boolean[] = []
       const writer = createSseWriter(reply, {
         heartbeatMs: 60_000,
@@ -84,10 +84,12 @@ t.test('the connection is used again after a clean end', async (t) => {
   writer.write('data: 2\n\n')
   await connection.received('data: 2')
   writer.end()
+  writer.write('data: too late\n\n')
   await writer.closed
   t.strictSame(closings, [true])
   connection.get('/plain')
   await connection.received('plain')
+  t.notMatch(connection.text, 'too late')
   connection.get('/stream')
   const second = await stream(1)
   second.writer.end('data: again\n\n')
@@ -136,17 +138,22 @@ t.test('a comment keeps an idle stream alive, and only an idle one', async (t) =
   t.notMatch(connection.text.slice(text.length), 'heartbeat', 'none after the end')
   t.ok(readChunks(bodyOf(text)).complete)
 
-  const busy = await streaming(t, { heartbeatMs: 5000, heartbeatFrame: 'event: heartbeat\ndata: null\n\n' })
+  const heartbeatMs = 150
+  const busy = await streaming(t, { heartbeatMs, heartbeatFrame: 'event: heartbeat\ndata: null\n\n' })
   busy.connection.get('/stream')
   const second = await busy.stream()
   const startedAt = performance.now()
-  while (performance.now() - startedAt < 200) {
+  let longestPauseMs = 0
+  for (let last = startedAt; last - startedAt < 4 * heartbeatMs; ) {
     second.writer.write('data: x\n\n')
     await turn()
+    longestPauseMs = Math.max(longestPauseMs, performance.now() - last)
+    last = performance.now()
   }
   second.writer.end()
   await busy.connection.received('0\r\n\r\n')
-  t.notMatch(busy.connection.text, 'heartbeat', 'none while frames flow')
+  const heard = busy.connection.text.includes('event: heartbeat')
+  t.ok(!heard || longestPauseMs > heartbeatMs * 0.8, `none while frames flow (longest pause ${longestPauseMs} ms)`)
 })
 
 t.test('a slow reader slows the producer down and loses nothing', async (t) => {
@@ -223,6 +230,24 @@ t.test('the same after the end: the last frames cannot keep a dead connection', 
   writer.end('x'.repeat(8_000_000))
   await writer.closed
   t.strictSame(closings, [false])
+})
+
+t.test('a reader that is slow with the last frames still gets them', async (t) => {
+  // Far more than the test lasts, but less than this process has lived: only the time since the end counts.
+  const { connection, stream } = await streaming(t, { heartbeatMs: 10, stallMs: performance.now() * 0.8 })
+  connection.get('/stream')
+  const { writer, closings } = await stream()
+  await connection.received('\r\n\r\n')
+  connection.socket.pause()
+  writer.end(`${'x'.repeat(8_000_000)}\n\n`)
+  writer.write('data: too late\n\n')
+  const endedAt = performance.now()
+  await until(() => performance.now() - endedAt > 100, 'ten looks at the stalled reader')
+  connection.socket.resume()
+  await connection.received('\r\n0\r\n\r\n')
+  await writer.closed
+  t.strictSame(closings, [true])
+  t.notMatch(connection.text.slice(-1000), 'too late')
 })
 
 t.test('a client that goes away closes the stream, and later calls do nothing', async (t) => {
