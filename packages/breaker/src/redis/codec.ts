@@ -3,19 +3,20 @@ import { type FallbackRecord, shiftTimes } from '../state/record.ts'
 import { MAX_STREAK } from '../state/reducer.ts'
 import { type FallbackRules, JITTER } from '../state/rules.ts'
 import { P95_SHARE, RECOVERY_FACTOR, SLOW_FIRST_TOKEN_RATE } from '../thresholds.ts'
-import { BREAKER_STATES } from '../types.ts'
 
 /** A reply with the time on Redis's clock at which it was given. */
 export interface TimedReply extends Reply {
   now: number
 }
 
-/** What is published on each change. */
+/**
+ * What is published on each change: that there is one. Channels are common to all databases of a server, so
+ * the state itself is only ever read from the keys.
+ */
 export interface Notice {
-  now: number
   /** Whose message made the change. */
   replica: string
-  record: FallbackRecord
+  epoch: number
 }
 
 /** About so many changes stay in the audit stream. */
@@ -67,10 +68,8 @@ export function decodeReply(answer: unknown): TimedReply {
 /** What was published; null when it is no notice of ours. */
 export function decodeNotice(text: string): Notice | null {
   try {
-    const { now, replica, record } = JSON.parse(text) as Notice
-    if (!Number.isFinite(now) || !Number.isSafeInteger(record.epoch) || !BREAKER_STATES.includes(record.state))
-      return null
-    return { now, replica, record: decodeRecord(record) }
+    const { replica, epoch } = JSON.parse(text) as Partial<Notice>
+    return typeof replica === 'string' && typeof epoch === 'number' ? { replica, epoch } : null
   } catch {
     return null
   }

@@ -1,6 +1,6 @@
 import { noCounts } from '../rolling-window.ts'
 import { type Change, createKeeper, exchange, type Keeper, type Message } from '../state/exchange.ts'
-import { type FallbackRecord, initialRecord, isNewer, shiftTimes } from '../state/record.ts'
+import { type FallbackRecord, initialRecord, shiftTimes } from '../state/record.ts'
 import type { Command } from '../state/reducer.ts'
 import { type FallbackStore, type News, type StoreContext, TICK_MS } from '../store/store.ts'
 import type { WindowCounts } from '../types.ts'
@@ -220,7 +220,7 @@ export class RedisStore implements FallbackStore {
     this.#learn(shiftTimes(reply.record, shift), changes, reply.granted, askedAt)
   }
 
-  /** Takes a record over, unless it is older than the one at hand. */
+  /** Takes over what Redis holds. */
   #learn(record: FallbackRecord, own: Change[], granted: number, askedAt: number): void {
     const keeper = this.#keeper!
     const before = keeper.record
@@ -282,14 +282,12 @@ export class RedisStore implements FallbackStore {
   }
 
   readonly #onMessage = (channel: string, text: string): void => {
-    const context = this.#context
-    if (channel !== this.#channel || context === undefined || this.#keeper === undefined) return
+    if (channel !== this.#channel) return
     const notice = decodeNotice(text)
-    // This replica's own change comes, with its evidence, in the answer to its message.
-    if (notice === null || notice.replica === this.#options.replica) return
-    const now = context.clock.now()
-    const record = shiftTimes(notice.record, now - notice.now)
-    if (isNewer(record, this.#keeper.record)) this.#learn(record, [], 0, now)
+    // This replica's own change comes in the answer to its message.
+    if (notice === null || notice.replica === this.#options.replica || notice.epoch <= this.record.epoch) return
+    if (this.#telling) this.#urgent = true
+    else this.#schedule(0)
   }
 }
 

@@ -82,6 +82,6 @@ if record.state == 'half_open' and M.wanted > 0 then
 end
 
 if recordChanged then writeRecord() end
-if adopted or #changes > 0 then redis.call('PUBLISH', channel, cjson.encode({ now = now, replica = M.replica, record = view(record) })) end
+if adopted or #changes > 0 then redis.call('PUBLISH', channel, cjson.encode({ replica = M.replica, epoch = record.epoch })) end
 return answer(granted)
 `
