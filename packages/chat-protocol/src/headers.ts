@@ -9,6 +9,8 @@ export const HEADERS = {
   idempotencyKey: 'idempotency-key',
   /** End user on whose behalf a service with an org key calls; opaque, 1 to 128 characters. */
   userId: 'x-user-id',
+  /** Which person gives an operator's order; beside ADMIN_TOKEN. */
+  actor: 'x-actor',
   /** api to runtime: milliseconds that are left for the execution. Relative, so clocks do not matter. */
   requestTimeoutMs: 'x-request-timeout-ms',
   attempt: 'x-attempt',

@@ -14,7 +14,6 @@ import {
   errorEnvelopeSchema,
   executeRequestSchema,
   externalUserIdSchema,
-  fallbackStatusSchema,
   isRetryable,
   isTerminal,
   listEnvelope,
@@ -166,23 +165,4 @@ t.test('agents, tokens and pages have their defaults and their limits', async (t
   t.same(pageQuerySchema.parse({}), { limit: 20 })
   t.same(pageQuerySchema.parse({ limit: '100', cursor: 'c' }), { limit: 100, cursor: 'c' })
   for (const limit of ['0', '101', '1.5', 'many']) t.equal(pageQuerySchema.safeParse({ limit }).success, false, limit)
-})
-
-t.test('the fallback status is what the operator reads', async (t) => {
-  const status = {
-    fallbackEnabled: false,
-    fallbackReason: '',
-    state: 'closed',
-    since: '2026-01-01T00:00:00.000Z',
-    thresholds: {
-      errorRate: 0.5,
-      timeoutRate: 0.3,
-      meanLatencyMs: 240_000,
-      minSamples: 10,
-      windowSeconds: 300,
-      maxSamples: 1000
-    }
-  }
-  t.same(fallbackStatusSchema.parse(status), status)
-  t.equal(fallbackStatusSchema.safeParse({ ...status, state: 'forced' }).success, false)
 })
