@@ -6,6 +6,7 @@ import { freePort } from '../../src/claim.ts'
 import { faultProxy } from '../../src/fault-proxy.ts'
 import { REPOSITORY_ROOT } from '../../src/paths.ts'
 import { startProcess } from '../../src/process.ts'
+import { banner } from '../../src/stack/banner.ts'
 import { writeDevEnv } from '../../src/stack/dev-env.ts'
 import { startStack } from '../../src/stack/start-stack.ts'
 import { createTestDatabase } from '../../src/test/database.ts'
@@ -37,7 +38,7 @@ const stack = await startStack({
   redis: 'none'
 })
 t.teardown(() => stack.stop())
-writeDevEnv(stack)
+const devEnv = writeDevEnv(stack)
 const shell = shellIn(t, home, { PAGE_PORT: String(pagePort) })
 const { run } = shell
 
@@ -60,6 +61,13 @@ async function get(path: string): Promise<{ role: string; content: string }[]> {
 t.test('the first chat of the README', async (t) => {
   const [source = '', runtime = '', direct = '', session = '', ...more] = firstChat.map(({ text }) => text)
   t.strictSame(more, [], 'every block has its test')
+
+  t.test('npm start prints the same two calls', async (t) => {
+    const screen = banner(stack, devEnv).replaceAll(/^ {2}/gm, '')
+    t.match(screen, 'Semibot is up: ')
+    t.match(screen, runtime)
+    t.match(screen, direct)
+  })
 
   t.test('an admitted organisation gets 391 from the runtime by way of a tool', async (t) => {
     const result = await run(`${source}${runtime}`)
