@@ -4,36 +4,41 @@ import { all, flushes, startReplica, startThree } from './helpers/replicas.ts'
 import { ONLY } from './helpers/simulation.ts'
 
 t.test('W9: replicas that share a Redis', async (t) => {
+  t.jobs = 4
   t.setTimeout(120_000)
   const url = testRedisUrl(t)
 
-  t.test('a majority that cannot reach the runtime opens it for all, and one replica has decided', async (t) => {
-    const { replicas } = await startThree(t, url)
-    const [a, b, c] = replicas
-    await Promise.all([a.fails(5), b.fails(5)])
-    t.match(a.breaker.status(), { state: 'open', scope: 'replica', reason: 'unavailable' }, 'itself at once')
-    const tookMs = await all(replicas, 'open')
-    t.comment(`verdict on the last of three replicas after ${tookMs.toFixed(1)} ms`)
-    t.ok(tookMs < 1000)
-    t.match(c.breaker.status(), {
-      scope: 'cluster',
-      fallbackReason: '无法连接 (副本: 2/3)',
-      degraded: false,
-      replicas: 3
-    })
-    const cluster = replicas.map(({ transitions }) => transitions.filter(({ scope }) => scope === 'cluster'))
-    t.same(
-      cluster.map((told) => told.map(({ to }) => to)),
-      [['open'], ['open'], ['open']]
-    )
-    t.equal(cluster.flat().filter(({ decidedHere }) => decidedHere).length, 1)
-    t.match(
-      cluster.flat().find(({ decidedHere }) => decidedHere),
-      { evidence: { votes: 2, live: 3 } }
-    )
-  })
+  t.test(
+    'a majority that cannot reach the runtime opens it for all, and one replica has decided',
+    { buffered: true },
+    async (t) => {
+      const { replicas } = await startThree(t, url)
+      const [a, b, c] = replicas
+      await Promise.all([a.fails(5), b.fails(5)])
+      t.match(a.breaker.status(), { state: 'open', scope: 'replica', reason: 'unavailable' }, 'itself at once')
+      const tookMs = await all(replicas, 'open')
+      t.comment(`verdict on the last of three replicas after ${tookMs.toFixed(1)} ms`)
+      t.ok(tookMs < 1000)
+      t.match(c.breaker.status(), {
+        scope: 'cluster',
+        fallbackReason: '无法连接 (副本: 2/3)',
+        degraded: false,
+        replicas: 3
+      })
+      const cluster = replicas.map(({ transitions }) => transitions.filter(({ scope }) => scope === 'cluster'))
+      t.same(
+        cluster.map((told) => told.map(({ to }) => to)),
+        [['open'], ['open'], ['open']]
+      )
+      t.equal(cluster.flat().filter(({ decidedHere }) => decidedHere).length, 1)
+      t.match(
+        cluster.flat().find(({ decidedHere }) => decidedHere),
+        { evidence: { votes: 2, live: 3 } }
+      )
+    }
+  )
 
-  t.test('without notices the next look tells it', async (t) => {
+  t.test('without notices the next look tells it', { buffered: true }, async (t) => {
     const { replicas } = await startThree(t, url, { withoutNotices: true })
     await Promise.all([replicas[0].fails(5), replicas[1].fails(5)])
     const tookMs = await all(replicas, 'open')
@@ -41,7 +46,7 @@ t.test('W9: replicas that share a Redis', async (t) => {
     t.ok(tookMs < 1500)
   })
 
-  t.test('a minority opens only itself, and comes back by itself', async (t) => {
+  t.test('a minority opens only itself, and comes back by itself', { buffered: true }, async (t) => {
     const { admin, pool, replicas } = await startThree(t, url)
     const [a, b, c] = replicas
     await a.fails(5)
@@ -61,7 +66,7 @@ t.test('W9: replicas that share a Redis', async (t) => {
     ])
   })
 
-  t.test('evidence too thin on each replica trips together', async (t) => {
+  t.test('evidence too thin on each replica trips together', { buffered: true }, async (t) => {
     const { replicas } = await startThree(t, url)
     for (const replica of replicas) {
       await replica.succeeds(1)
@@ -74,7 +79,7 @@ t.test('W9: replicas that share a Redis', async (t) => {
     t.match(replicas[2].breaker.status(), { fallbackReason: /^错误率过高: \d\d\.\d\d% \(阈值: 50\.00%\)$/ })
   })
 
-  t.test('a reset by one closes all at once and sticks', async (t) => {
+  t.test('a reset by one closes all at once and sticks', { buffered: true }, async (t) => {
     const { admin, pool, replicas } = await startThree(t, url)
     const [a, b] = replicas
     await Promise.all([a.fails(5), b.fails(5)])
@@ -93,7 +98,7 @@ t.test('W9: replicas that share a Redis', async (t) => {
     t.pass('new evidence opens it again')
   })
 
-  t.test('force holds on all, with who and why, and a newcomer knows it at once', async (t) => {
+  t.test('force holds on all, with who and why, and a newcomer knows it at once', { buffered: true }, async (t) => {
     const { pool, replicas } = await startThree(t, url)
     await replicas[0].breaker.force({ mode: 'open', reason: '维护', actor: 'operator:1', expiresInSeconds: 600 })
     await all(replicas, 'open')
@@ -107,7 +112,7 @@ t.test('W9: replicas that share a Redis', async (t) => {
     await all([...replicas, newcomer], 'half_open')
   })
 
-  t.test('comes back for all together, with five probes a lease in total', async (t) => {
+  t.test('comes back for all together, with five probes a lease in total', { buffered: true }, async (t) => {
     const { replicas } = await startThree(t, url)
     for (const replica of replicas) replica.runtimeWorks = false
     await Promise.all(replicas.map((replica) => replica.fails(5)))
@@ -125,7 +130,7 @@ t.test('W9: replicas that share a Redis', async (t) => {
     for (const { breaker } of replicas) t.equal(breaker.status().rampShare, 0.1)
   })
 
-  t.test('a replica that leaves has no voice any more', async (t) => {
+  t.test('a replica that leaves has no voice any more', { buffered: true }, async (t) => {
     const { admin, pool, replicas } = await startThree(t, url)
     await replicas[2].close()
     t.notOk(replicas[2].name in (await admin.hgetall(`semibot:fb:{${pool}}:r`)))
@@ -136,7 +141,7 @@ t.test('W9: replicas that share a Redis', async (t) => {
     await all([replicas[0], replicas[1]], 'open')
   })
 
-  t.test('every change is in the audit stream, with its figures', async (t) => {
+  t.test('every change is in the audit stream, with its figures', { buffered: true }, async (t) => {
     const { admin, pool, replicas } = await startThree(t, url)
     await Promise.all([replicas[0].fails(5), replicas[1].fails(5)])
     await all(replicas, 'open')
@@ -153,7 +158,7 @@ t.test('W9: replicas that share a Redis', async (t) => {
     t.match(JSON.parse(entries[0]?.evidence ?? '{}'), { votes: 2, live: 3 })
   })
 
-  t.test('four calls a second, none of them on the path of a call', async (t) => {
+  t.test('four calls a second, none of them on the path of a call', { buffered: true }, async (t) => {
     const { admin, pool, replicas } = await startThree(t, url)
     const attempts = async () => Number((await admin.hget(`semibot:fb:{${pool}}:r`, replicas[0].name))?.split(',')[0])
     const [start, before] = [performance.now(), await attempts()]
