@@ -13,6 +13,8 @@ export interface LogOutputOptions {
 
 const CHUNK_BYTES = 64 * 1024
 const BUSY_RETRY_MS = 20
+/** Lines wait at most this long for others to be written with. */
+const GATHER_MS = 10
 /** At exit, when nobody can wait for a target any more. */
 const LAST_ATTEMPTS = 10
 
@@ -55,8 +57,9 @@ export class LogOutput {
     this.#waitingBytes += bytes
     if (this.#busy) return
     this.#busy = true
-    // One write for the lines of a turn; and what is logged right before `process.exit` is still here then.
-    setImmediate(() => this.#next())
+    // One write for the lines of some milliseconds: a write costs as much as the rest of a line. What is logged
+    // right before `process.exit` is still here then, see `flushSync`.
+    setTimeout(() => this.#next(), GATHER_MS)
   }
 
   /** Opens the file again under its path, after what is being written. */
@@ -124,7 +127,7 @@ export class LogOutput {
         setTimeout(() => this.#send(chunk, lines), BUSY_RETRY_MS)
       } else {
         // The reader of a pipe is gone for good.
-        if (error.code === 'EPIPE') this.#descriptor = undefined
+        
         this.#options.onDropped(lines)
         this.#trouble(error)
         this.#next()

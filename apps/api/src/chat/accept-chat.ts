@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import type { ChatRequest } from '@semibot/chat-protocol'
 import type { AcceptResult, Agent } from '@semibot/db'
 import { RequestError } from '@semibot/service-kit'
-import { v7 as uuid } from 'uuid'
 import type { ChatExecution } from '../adapters/chat-executor.ts'
 import type { Caller } from '../auth/caller.ts'
+import { newId } from '../new-id.ts'
 import type { ChatServices } from './chat-services.ts'
 
 /** A chat call as every face hands it over. */
@@ -40,9 +40,9 @@ export async function acceptChat(services: AcceptServices, caller: Caller, call:
   const model = checkModel(services, call.model)
   const chosen = await chooseAgent(services, caller.orgId, call)
   const createdAt = Date.now()
-  const executionId = uuid({ msecs: createdAt })
-  const assistantMessageId = uuid({ msecs: createdAt })
-  const sessionId = call.sessionId ?? uuid({ msecs: createdAt })
+  const executionId = newId(createdAt)
+  const assistantMessageId = newId(createdAt)
+  const sessionId = call.sessionId ?? newId(createdAt)
 
   const result = await services.turns.accept({
     executionId,
@@ -52,7 +52,7 @@ export async function acceptChat(services: AcceptServices, caller: Caller, call:
     sessionId,
     newSession: call.sessionId === undefined,
     agentId: chosen?.id ?? null,
-    userMessageId: uuid({ msecs: createdAt }),
+    userMessageId: newId(createdAt),
     assistantMessageId,
     content: call.message,
     createdAt,

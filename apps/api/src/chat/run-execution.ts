@@ -42,7 +42,7 @@ type AttemptEnd =
   | { kind: 'failed'; error: ExecutionError }
   | { kind: 'cancelled'; reason: CancelReason }
 
-/** The last word on a chat is the driver's; an executor that misses its own deadline is ended this much later. */
+/** The runtime ends an execution at its deadline by itself; what has not ended this much later is ended here. */
 const DEADLINE_SLACK_MS = 1000
 
 /**
@@ -58,13 +58,17 @@ export function startExecution(
 ): RunningExecution {
   const abort = new AbortController()
   const events = services.events.open(execution)
-  const run = new Run({ services, execution, decision, abilities, events, cancelled: abort.signal })
+  const run = new Run({ services, execution, decision, abilities, events, signal: abort.signal })
+  const deadline = setTimeout(
+    () => abort.abort(deadlineError(decision.mode)),
+    services.executionTimeoutMs + DEADLINE_SLACK_MS
+  )
   const running: RunningExecution = {
     events,
     startedAt: run.startedAt,
     partialText: () => run.story.answer.text,
     cancel: (reason) => abort.abort(new Cancelled(reason)),
-    done: run.drive()
+    done: run.drive().finally(() => clearTimeout(deadline))
   }
   services.running.add(running)
   return running
@@ -76,7 +80,8 @@ interface RunOptions {
   decision: ModeDecision
   abilities: ClientAbilities
   events: ExecutionEvents
-  cancelled: AbortSignal
+  /** Aborted when the execution is cancelled, or its time is over. */
+  signal: AbortSignal
 }
 
 class Run {
@@ -115,24 +120,17 @@ class Run {
   }
 
   async #attempt(mode: ChatMode, number: number, continueFrom: string | undefined): Promise<AttemptEnd> {
-    const { services, execution, decision, abilities, events, cancelled } = this.#options
+    const { services, execution, decision, abilities, events, signal } = this.#options
     const remainingMs = this.#remainingMs()
     const startedAt = performance.now()
     let firstTextMs: number | undefined
     const attempt = (): Attempt => ({ mode, number, latencyMs: performance.now() - startedAt, firstTextMs })
 
-    const call = new AbortController()
-    const abort = () => call.abort(cancelled.reason)
-    if (cancelled.aborted) abort()
-    else cancelled.addEventListener('abort', abort, { once: true })
-    const limitMs = mode === 'direct_llm' ? remainingMs : remainingMs + DEADLINE_SLACK_MS
-    const deadline = setTimeout(() => call.abort(deadlineError(mode)), limitMs)
-
     services.metrics.executionStarted(mode)
     try {
-      if (call.signal.aborted) throw call.signal.reason
+      if (signal.aborted) throw signal.reason
       const outcome = await services.executors[mode].execute(execution, {
-        signal: call.signal,
+        signal,
         flow: events.flow,
         attempt: number,
         startedAt,
@@ -143,7 +141,7 @@ class Run {
         ...(this.#note === undefined ? {} : { note: this.#note }),
         accepted: () => this.story.begin(mode, number),
         emit: (event) => {
-          if (call.signal.aborted) return
+          if (signal.aborted) return
           if (firstTextMs === undefined && event.type === 'message.delta') firstTextMs = performance.now() - startedAt
           this.story.tell(event)
         }
@@ -159,8 +157,6 @@ class Run {
       recordFailure(services, execution, attempt(), error)
       return { kind: 'failed', error }
     } finally {
-      clearTimeout(deadline)
-      cancelled.removeEventListener('abort', abort)
       services.metrics.executionEnded(mode)
     }
   }

@@ -1,7 +1,7 @@
 import type { FallbackBreaker } from '@semibot/breaker'
 import type { ShadowVerdict } from '@semibot/metrics'
-import { v7 as uuid } from 'uuid'
 import type { ChatExecution, ExecutionContext, ExecutionOutcome } from '../adapters/chat-executor.ts'
+import { newId } from '../new-id.ts'
 import { SESSION_BUCKETS, sessionBucket } from '../session-bucket.ts'
 import type { ModeDecision } from './decide-mode.ts'
 
@@ -52,8 +52,8 @@ export class ShadowRunner {
     this.#running.add(abort)
     const copy: ChatExecution = {
       ...original,
-      executionId: uuid(),
-      messageId: uuid(),
+      executionId: newId(),
+      messageId: newId(),
       agent: { ...original.agent, tools: [] }
     }
     try {

@@ -1,5 +1,5 @@
 import { type ChatEvent, type PlanStep, sseEvent, type Usage } from '@semibot/chat-protocol'
-import { v7 as uuid } from 'uuid'
+import { newId } from '../new-id.ts'
 import type { Face, FaceContext } from './face.ts'
 
 /**
@@ -26,7 +26,7 @@ function createEncoder(context: FaceContext): (event: ChatEvent) => string {
     sseEvent(
       'message',
       JSON.stringify({
-        id: uuid(),
+        id: newId(),
         type,
         data,
         timestamp: new Date(ts).toISOString(),
