@@ -1,6 +1,19 @@
 export { freePort, isListening, isPortFree } from './claim.ts'
 export { type Fault, type FaultProxy, type FaultProxyOptions, faultProxy } from './fault-proxy.ts'
 export { type FindProgramOptions, findProgram } from './find-program.ts'
+export {
+  describeFindings,
+  type Expected,
+  type Fact,
+  type Finding,
+  type Incident,
+  type IncidentExpectation,
+  type IncidentSources,
+  type IncidentView,
+  openIncident
+} from './incident-check.ts'
+export { createLogBook, type LogBook } from './log-book.ts'
+export { type MetricSamples, parseMetrics, readMetrics, sumOf } from './metric-samples.ts'
 export { ENTRIES, REPOSITORY_ROOT, SOURCE_FLAGS } from './paths.ts'
 export { type PostgresOptions, type RunningPostgres, startPostgres } from './postgres/start-postgres.ts'
 export {
