@@ -58,7 +58,8 @@ function endOfString(body: Buffer, index: number): number {
   let end = body.indexOf(QUOTE, index)
   while (end !== -1) {
     let backslashes = 0
-    while (body[end - 1 - backslashes] === BACKSLASH && end - 1 - backslashes >= index) backslashes++
+    // The quote before the string stops this at the latest.
+    while (body[end - 1 - backslashes] === BACKSLASH) backslashes++
     if (backslashes % 2 === 0) return end
     end = body.indexOf(QUOTE, end + 1)
   }

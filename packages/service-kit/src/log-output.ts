@@ -127,7 +127,7 @@ export class LogOutput {
         setTimeout(() => this.#send(chunk, lines), BUSY_RETRY_MS)
       } else {
         // The reader of a pipe is gone for good.
-        
+        if (error.code === 'EPIPE') this.#descriptor = undefined
         this.#options.onDropped(lines)
         this.#trouble(error)
         this.#next()

@@ -1,10 +1,12 @@
 import { execFileSync, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
+import { LogOutput } from '../src/log-output.ts'
+import { until } from './fixtures/harness.ts'
 
 const FIXTURE = fileURLToPath(new URL('fixtures/log-lines.ts', import.meta.url))
 const CONDITIONS = ['--conditions=@semibot/source']
@@ -81,11 +83,13 @@ t.test('rotation by rename and reopen loses no line', async (t) => {
   await ask(300)
   tell('reopen')
   await ask(700)
+  renameSync(file, `${file}.2`)
+  tell('line and reopen')
   await ask('end')
+  t.match(readFileSync(file, 'utf8'), /before the reopen/, 'what waits goes to the new file')
   const before = lines(readFileSync(`${file}.1`, 'utf8'))
-  const after = lines(readFileSync(file, 'utf8'))
-  t.equal(before.length + after.length, 1500)
-  t.ok(after.length >= 700, `${before.length} + ${after.length}`)
+  const after = lines(readFileSync(`${file}.2`, 'utf8'))
+  t.strictSame([before.length, after.length], [800, 700])
 })
 
 t.test('a file that cannot be opened costs one warning, and is tried again at reopen', async (t) => {
@@ -139,9 +143,66 @@ t.test('a reader of stdout that goes away does not end the service', async (t) =
   await once(child, 'message')
   child.stdout!.destroy()
   await ask(100)
-  await ask(100)
+  const { dropped } = await ask(100)
+  t.equal((await ask(100)).dropped, dropped, 'what nobody can get is not tried again')
   await ask('end')
   const output = lines(readFileSync(file, 'utf8'))
-  t.equal(output.filter((line) => line.msg === 'line').length, 200)
+  t.equal(output.filter((line) => line.msg === 'line').length, 300)
   t.equal(output.filter((line) => /descriptor 1 cannot be written: EPIPE/.test(String(line.msg))).length, 1)
+})
+
+t.test('a target that takes only parts gets every line whole, and there is room again afterwards', async (t) => {
+  const fifo = join(t.testdir(), 'fifo')
+  execFileSync('mkfifo', [fifo])
+  const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
+  const writer = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK)
+  t.teardown(() => {
+    closeSync(reader)
+    closeSync(writer)
+  })
+  let received = ''
+  const buffer = Buffer.alloc(10_000)
+  const read = () => {
+    try {
+      received += buffer.toString('utf8', 0, readSync(reader, buffer))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+    }
+  }
+  let dropped = 0
+  const output = new LogOutput({
+    target: writer,
+    maxWaitingBytes: 300_000,
+    onDropped: (count) => {
+      dropped += count
+    },
+    onTrouble: (message) => t.fail(message)
+  })
+  let expected = ''
+  for (let batch = 0; batch < 4; batch++) {
+    for (let n = 0; n < 1000; n++) {
+      const line = `${batch} ${n} ${'x'.repeat(n % 400)}\n`
+      expected += line
+      output.write(line)
+    }
+    let flushed = false
+    void output.flush().then(() => {
+      flushed = true
+    })
+    await until(() => {
+      read()
+      return flushed
+    }, 'the output to be flushed')
+  }
+  for (let size = -1; size !== received.length; ) {
+    size = received.length
+    read()
+  }
+  t.equal(dropped, 0)
+  t.ok(received === expected, `${received.length} of ${expected.length} characters`)
+
+  output.write('the last words\n')
+  output.flushSync()
+  read()
+  t.match(received, /the last words\n$/)
 })

@@ -49,6 +49,9 @@ function routes(app: Server): void {
     throw Object.assign(new Error('internal words'), { name: 'DatabaseUnavailableError' })
   })
   app.get('/wrong-answer', { schema: { response: { 200: z.object({ n: z.int() }) } } }, () => ({ n: 'x' }) as never)
+  app.get('/own-errors', { schema: { response: { '4xx': z.object({ other: z.string() }) } } }, () => {
+    throw new RequestError('FORBIDDEN', 'Not for you.')
+  })
   app.get('/late-throw', async (_request, reply) => {
     createSseWriter(reply, { heartbeatMs: 60_000 }).write('data: begun\n\n')
     await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
@@ -125,6 +128,7 @@ const REFUSALS: [string, () => ReturnType<typeof call>, number, string, RegExp][
   ['thrown text', () => call('/crash-async'), 500, 'INTERNAL', /on our side/],
   ['thrown undefined', () => call('/crash-undefined'), 500, 'INTERNAL', /on our side/],
   ['answer that breaks its schema', () => call('/wrong-answer'), 500, 'INTERNAL', /on our side/],
+  ['error on a route with error shapes of its own', () => call('/own-errors'), 403, 'FORBIDDEN', /Not for you/],
   ['error that the app knows', () => call('/mapped'), 503, 'OVERLOADED', /database cannot be reached/]
 ]
 
@@ -133,6 +137,7 @@ t.test('every refusal has its status, code and message in the envelope', async (
     const answer = await request()
     t.match(answer, { status, body: { success: false, error: { code, message } } }, name)
     t.match(answer.headers.get('content-type'), 'application/json', name)
+    t.equal(answer.headers.get('x-request-id'), answer.body.error.requestId, name)
     t.notMatch(
       JSON.stringify(answer.body),
       /hunter2|internal words|only text|stack|node_modules|\.ts/,
