@@ -9,7 +9,7 @@ import { openEventStream, type ServerSentEvent } from '@semibot/chat-protocol/ev
 import type { Dispatcher } from 'undici'
 import { type ChatExecution, type ExecutionContext, ExecutionError, type ExecutionOutcome } from './chat-executor.ts'
 import { protocolError, timerError, toExecutionCode, toExecutionError } from './runtime-errors.ts'
-import { type RuntimeTimeouts, watchRuntimeCall } from './runtime-timers.ts'
+import { type RuntimeTimeouts, type RuntimeTimer, watchRuntimeCall } from './runtime-timers.ts'
 
 export interface RuntimeCallOptions {
   dispatcher: Dispatcher
@@ -19,6 +19,8 @@ export interface RuntimeCallOptions {
 
 /** The runtime ends an execution at its deadline by itself; this much later the api stops waiting for it. */
 const DEADLINE_MARGIN_MS = 500
+/** How long a runtime is waited for that was told to stop. */
+const FENCE_MS = 200
 
 /**
  * One execution on one instance: `POST /api/v1/execute/stream`. The runtime's events are parsed, checked and
@@ -37,8 +39,9 @@ export async function callRuntime(
   if (context.signal.aborted) throw context.signal.reason
   context.signal.addEventListener('abort', abort, { once: true })
 
-  const watch = watchRuntimeCall(options.timeouts, context.remainingMs + DEADLINE_MARGIN_MS, (timer) => {
-    call.abort(timerError(timer))
+  const onExpired = (timer: RuntimeTimer) => call.abort(timerError(timer))
+  const watch = watchRuntimeCall(options.timeouts, context.remainingMs + DEADLINE_MARGIN_MS, onExpired, {
+    isHeld: () => context.flow.congested
   })
   const state = new RuntimeStream(execution, context, watch.accepted)
   const url = new URL('/api/v1/execute/stream', instance)
@@ -58,8 +61,11 @@ export async function callRuntime(
     return state.outcome()
   } catch (error) {
     if (context.signal.aborted) throw context.signal.reason
-    if (call.signal.aborted) throw call.signal.reason
-    throw toExecutionError(error)
+    watch.stop()
+    const reason = call.signal.aborted ? call.signal.reason : toExecutionError(error)
+    if (!call.signal.aborted) call.abort()
+    if (state.started && execution.agent.tools.length > 0) await fence(options, instance, execution.executionId)
+    throw reason
   } finally {
     watch.stop()
     context.signal.removeEventListener('abort', abort)
@@ -68,12 +74,31 @@ export async function callRuntime(
   }
 }
 
+/**
+ * Before another engine takes a chat over whose tools may be at work, the runtime is told to stop, and has a
+ * moment to say that it has. When it cannot be reached, its closed connection ends the run.
+ */
+async function fence(options: RuntimeCallOptions, instance: string, executionId: string): Promise<void> {
+  try {
+    const { body } = await options.dispatcher.request({
+      origin: new URL(instance).origin,
+      path: `/api/v1/executions/${executionId}/cancel`,
+      method: 'POST',
+      headers: { authorization: `Bearer ${options.serviceToken}` },
+      signal: AbortSignal.timeout(FENCE_MS)
+    })
+    await body.dump()
+  } catch {
+    // It is gone or hangs: there is nobody to wait for.
+  }
+}
+
 /** Reads the events of one attempt and holds how it ended. */
 class RuntimeStream {
   readonly #execution: ChatExecution
   readonly #context: ExecutionContext
   readonly #accepted: () => void
-  #started = false
+  started = false
   #ended: ChatEventBody | undefined
 
   constructor(execution: ChatExecution, context: ExecutionContext, accepted: () => void) {
@@ -85,13 +110,13 @@ class RuntimeStream {
   take(frame: ServerSentEvent): void {
     const event = parseEvent(frame.data)
     if (this.#ended !== undefined) throw protocolError(`${event.type} came after the terminal event`)
-    if (!this.#started) {
+    if (!this.started) {
       if (event.type === 'execution.failed') {
         this.#ended = event
         return
       }
       if (event.type !== 'execution.started') throw protocolError(`the stream began with ${event.type}`)
-      this.#started = true
+      this.started = true
       this.#accepted()
       this.#context.accepted()
       return

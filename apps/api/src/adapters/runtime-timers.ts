@@ -13,8 +13,13 @@ export interface RuntimeWatch {
   activity(): void
   /** The runtime has accepted the execution. */
   accepted(): void
-  /** The reader, not the runtime, is slow: nothing is expected until `resumed`. */
   stop(): void
+}
+
+export interface WatchOptions {
+  /** Our own reader is slow and holds the stream back: silence meanwhile is not the runtime's. */
+  isHeld?: () => boolean
+  clock?: () => number
 }
 
 /**
@@ -26,8 +31,9 @@ export function watchRuntimeCall(
   timeouts: RuntimeTimeouts,
   remainingMs: number,
   onExpired: (timer: RuntimeTimer) => void,
-  clock: () => number = () => performance.now()
+  options: WatchOptions = {}
 ): RuntimeWatch {
+  const { isHeld = () => false, clock = () => performance.now() } = options
   let stopped = false
   let waitingSince = clock()
   let stage: 'accept' | 'stall' = 'accept'
@@ -43,6 +49,7 @@ export function watchRuntimeCall(
 
   const look = () => {
     if (stopped) return
+    if (isHeld()) waitingSince = clock()
     const quietMs = clock() - waitingSince
     const leftMs = limit() - quietMs
     if (leftMs > 0) {

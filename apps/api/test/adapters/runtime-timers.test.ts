@@ -6,15 +6,13 @@ t.beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }))
 t.afterEach(() => mock.timers.reset())
 
 /** A watch on a clock of its own, so that a late timer can be played. */
-function start(remainingMs = 60_000) {
+function start(remainingMs = 60_000, isHeld = () => false) {
   let now = 0
   const expired: string[] = []
-  const watch = watchRuntimeCall(
-    { acceptMs: 1000, stallMs: 1800 },
-    remainingMs,
-    (timer) => expired.push(timer),
-    () => now
-  )
+  const watch = watchRuntimeCall({ acceptMs: 1000, stallMs: 1800 }, remainingMs, (timer) => expired.push(timer), {
+    isHeld,
+    clock: () => now
+  })
   const pass = (milliseconds: number) => {
     now += milliseconds
     mock.timers.tick(milliseconds)
@@ -83,4 +81,16 @@ t.test('a busy process blames the runtime too when nothing waits in the socket',
   pass(1800)
   pass(20)
   t.same(expired, ['stall'])
+})
+
+t.test("while our own reader holds the stream back, silence is not the runtime's", async (t) => {
+  let held = true
+  const { expired, pass, watch } = start(60_000, () => held)
+  watch.accepted()
+  for (let index = 0; index < 10; index++) pass(1800)
+  t.same(expired, [])
+  held = false
+  pass(1800)
+  pass(1800)
+  t.same(expired, ['stall'], 'from then on it is')
 })

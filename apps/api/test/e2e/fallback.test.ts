@@ -74,15 +74,45 @@ t.test('the life of a fallback', async (t) => {
   })
 })
 
-t.test('one of two runtimes dies: the other takes over, nothing falls back', async (t) => {
+t.test('one of two runtimes dies: the other takes over, nothing falls back as a whole', async (t) => {
   const pair = await startPair(t, { runtimes: 2 })
   pair.runtimes[0]?.kill('SIGKILL')
   const answers = await Promise.all(
     Array.from({ length: 20 }, () => pair.call(pair.inRuntime, 'POST', '/chat', { message: 'Hi', stream: false }))
   )
-  t.same(new Set(answers.map((answer) => answer.body.data?.mode)), new Set(['runtime_orchestrator']))
+  t.same(new Set(answers.map((answer) => answer.status)), new Set([200]))
+  const later = await Promise.all(
+    Array.from({ length: 10 }, () => pair.call(pair.inRuntime, 'POST', '/chat', { message: 'Hi', stream: false }))
+  )
+  t.same(new Set(later.map((answer) => answer.body.data?.mode)), new Set(['runtime_orchestrator']))
   const text = await (await fetch(`${pair.api.baseUrl}/metrics`)).text()
   t.match(text, /^chat_runtime_fallback_enabled 0$/m)
+})
+
+t.test('a full runtime: chats without tools are answered by the model, the others are told to wait', async (t) => {
+  const pair = await startPair(t, { runtimeEnv: { RUNTIME_MAX_CONCURRENT_EXECUTIONS: '2' } })
+  const { inRuntime } = pair
+  const holders = await Promise.all([1, 2].map(() => pair.stream(inRuntime, { message: '[[sim:length=2000]]' })))
+  await Promise.all(holders.map((holder) => holder.until(isType('message.delta'))))
+
+  const plain = await pair.call(inRuntime, 'POST', '/chat', { message: 'Hi', stream: false })
+  t.match(plain.body.data, { mode: 'direct_llm', attempts: 2 })
+  const withTools = { agentId: 'assistant', message: 'What is 1+1?' }
+  const refused = await pair.call(inRuntime, 'POST', '/chat', { ...withTools, stream: false })
+  t.equal(refused.status, 429)
+  t.ok(refused.headers.get('retry-after'))
+  t.equal(refused.body.error.code, 'RUNTIME_OVERLOADED')
+  t.equal((await pair.stream(inRuntime, withTools)).status, 429, 'a stream is refused before it begins')
+
+  const text = await (await fetch(`${pair.api.baseUrl}/metrics`)).text()
+  t.match(text, 'chat_execution_error_total{mode="runtime_orchestrator"} 0', 'want of room is no error')
+  t.match(text, /chat_shed_total\{reason="runtime_overloaded"\} [3-9]/)
+  t.match(text, /^chat_runtime_fallback_enabled 0$/m)
+  await Promise.all(
+    holders.map((holder) =>
+      pair.call(inRuntime, 'POST', `/chat/executions/${holder.headers.get('x-execution-id')}/cancel`)
+    )
+  )
 })
 
 t.test('a fault of the model provider is no fault of the runtime', async (t) => {

@@ -14,7 +14,10 @@ export interface Answer {
 }
 
 /** Simulator, runtime and api as real processes on a database of their own, with one organisation in each mode. */
-export async function startPair(t: Test, options: { apiEnv?: Record<string, string>; runtimes?: number } = {}) {
+export async function startPair(
+  t: Test,
+  options: { apiEnv?: Record<string, string>; runtimeEnv?: Record<string, string>; runtimes?: number } = {}
+) {
   const databaseUrl = options.apiEnv?.DATABASE_URL ?? (await createTestDatabase(t))
   const { db, close } = createDatabase({ url: databaseUrl, max: 2, applicationName: 'test' })
   t.teardown(close)
@@ -29,7 +32,9 @@ export async function startPair(t: Test, options: { apiEnv?: Record<string, stri
     SHUTDOWN_GRACE_MS: '500'
   }
   const runtimes: TestService[] = []
-  for (let index = 0; index < (options.runtimes ?? 1); index++) runtimes.push(await startRuntime(t, shared))
+  for (let index = 0; index < (options.runtimes ?? 1); index++) {
+    runtimes.push(await startRuntime(t, { ...shared, ...options.runtimeEnv }))
+  }
   const apiEnv = {
     ...shared,
     RUNTIME_SERVICE_URL: runtimes.map((runtime) => runtime.baseUrl).join(',') || 'http://127.0.0.1:1',
