@@ -87,6 +87,23 @@ export async function listFallbackEvents(
   return toPage('fallback-events', page, rows, (row) => ({ order: row.createdAt.getTime(), id: row.id }))
 }
 
+/** What operators have ordered, newest first. */
+export async function listFallbackOrders(
+  db: Kysely<Database>,
+  limit: number,
+  runtime = 'default'
+): Promise<FallbackEvent[]> {
+  return await db
+    .selectFrom('fallback_events')
+    .select(COLUMNS)
+    .where('runtime', '=', runtime)
+    .where('kind', 'in', ['force', 'reset'])
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute()
+}
+
 /** The last force, when it has not expired and is neither `auto` nor followed by a reset. */
 export async function findActiveForce(db: Kysely<Database>, runtime = 'default'): Promise<FallbackEvent | undefined> {
   const last = await db

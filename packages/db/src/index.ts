@@ -38,6 +38,7 @@ export {
   findActiveForce,
   insertFallbackEvent,
   listFallbackEvents,
+  listFallbackOrders,
   type NewFallbackEvent
 } from './fallback-events.ts'
 export { deleteExpiredIdempotencyKeys } from './idempotency.ts'

@@ -8,7 +8,8 @@ const database = await openTestDatabase(t)
 const { db, url } = database
 
 function open(t: Scope, options: Partial<Parameters<typeof createDatabase>[0]> = {}) {
-  const handle = createDatabase({ url, max: 1, applicationName: 'limits', ...options })
+  const patient = { connectionTimeoutMs: 10_000 }
+  const handle = createDatabase({ url, max: 1, applicationName: 'limits', ...patient, ...options })
   t.teardown(() => handle.close())
   return handle
 }
@@ -55,7 +56,7 @@ t.test('a server that accepts and never answers is unavailability, within the co
 })
 
 t.test('a pool whose connections are all taken is unavailability, within the connection timeout', async (t) => {
-  const { db: exhausted, pool } = open(t, { connectionTimeoutMs: 100 })
+  const { db: exhausted, pool } = open(t, { connectionTimeoutMs: 1000 })
   const client = await pool.connect()
   await t.rejects(sql`select 1`.execute(exhausted), DatabaseUnavailableError)
   client.release()

@@ -9,7 +9,7 @@ const NAMES = Object.keys(MIGRATIONS)
 
 async function openEmpty(t: Scope) {
   const url = await createTestDatabase(t, { migrated: false })
-  const handle = createDatabase({ url, max: 2, applicationName: 'migrate' })
+  const handle = createDatabase({ url, max: 2, applicationName: 'migrate', connectionTimeoutMs: 10_000 })
   t.teardown(() => handle.close())
   return { url, db: handle.db }
 }

@@ -8,6 +8,7 @@ import {
   insertFallbackEvent,
   insertToolCall,
   listFallbackEvents,
+  listFallbackOrders,
   listToolCalls,
   orgMetrics
 } from '../src/index.ts'
@@ -122,6 +123,17 @@ t.test('fallback events are listed newest first, per runtime', async (t) => {
   const next = await listFallbackEvents(db, { limit: 10, cursor: page.nextCursor ?? '' })
   t.strictSame(next, { items: [opened], nextCursor: null })
   t.match((await listFallbackEvents(db, { limit: 10 }, 'other')).items, [{ reason: 'health' }])
+})
+
+t.test('what operators ordered is listed newest first, without what happened by itself', async (t) => {
+  const runtime = 'ordered'
+  const insert = (kind: 'transition' | 'force' | 'reset', state: string) =>
+    insertFallbackEvent(db, { runtime, kind, state, reason: 'any' })
+  const force = await insert('force', 'open')
+  await insert('transition', 'half_open')
+  const reset = await insert('reset', 'closed')
+  t.strictSame(await listFallbackOrders(db, 10, runtime), [reset, force])
+  t.strictSame(await listFallbackOrders(db, 1, runtime), [reset])
 })
 
 t.test('the active force is the last one that is neither expired, ended nor reset', async (t) => {

@@ -38,7 +38,7 @@ async function exercise(t: Test, url: string): Promise<void> {
   const applied = await migrateToLatest(url)
   t.ok(applied.length > 0)
   t.strictSame(await migrateToLatest(url), [], 'a second run has nothing to do')
-  const { db, pool, close } = createDatabase({ url, max: 4, applicationName: 'exercise' })
+  const { db, pool, close } = createDatabase({ url, max: 4, applicationName: 'exercise', connectionTimeoutMs: 10_000 })
   const writer = createTurnWriter(pool)
   t.teardown(async () => {
     await writer.close()

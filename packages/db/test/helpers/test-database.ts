@@ -14,7 +14,9 @@ export interface TestDatabase extends DatabaseHandle {
 export async function openTestDatabase(t: Scope, options: { max?: number } = {}): Promise<TestDatabase> {
   const url = await createTestDatabase(t, { migrated: false })
   await migrateToLatest(url)
-  const handle = createDatabase({ url, max: options.max ?? 10, applicationName: 'semibot-db-test' })
+  const { max = 10 } = options
+  // A machine that runs all tests at once may take longer to connect than a service would wait.
+  const handle = createDatabase({ url, max, applicationName: 'semibot-db-test', connectionTimeoutMs: 10_000 })
   t.teardown(() => handle.close())
   return { ...handle, url }
 }
