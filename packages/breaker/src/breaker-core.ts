@@ -2,6 +2,7 @@ import type { CallDetails, FallbackBreakerOptions, Transition } from './breaker.
 import { type Clock, systemClock } from './clock.ts'
 import { createEvidenceShare } from './evidence-share.ts'
 import { Gate } from './gate.ts'
+import { createHeldBack } from './instances/held-back.ts'
 import { createInstancePicker } from './instances/instance-picker.ts'
 import { InstanceSet } from './instances/instance-set.ts'
 import { createProber } from './prober.ts'
@@ -42,6 +43,7 @@ export class BreakerCore {
   readonly picker
   readonly #options: FallbackBreakerOptions
   readonly #share
+  readonly #heldBack = createHeldBack((counts) => this.store.report({ counts, urgent: true }))
   #rules: FallbackRules
   #state: BreakerState = 'closed'
   #epoch = 0
@@ -97,8 +99,12 @@ export class BreakerCore {
 
   accepted(begun: Begun): void {
     if (begun.generation !== this.gate.generation) return
-    if (!begun.isTrial) this.instances.afterCall(begun.instance, begun.version, 'ok')
-    else if (!begun.isCounted) this.#countTrial(begun, true)
+    if (begun.isTrial) {
+      if (!begun.isCounted) this.#countTrial(begun, true)
+      return
+    }
+    this.instances.afterCall(begun.instance, begun.version, 'ok')
+    this.#heldBack.release(begun.instance)
   }
 
   ended(begun: Begun, outcome: OutcomeClass, details: CallDetails): void {
@@ -108,14 +114,18 @@ export class BreakerCore {
       if (outcome !== 'ok' || !begun.isCounted) this.#countTrial(begun, outcome === 'ok')
       return
     }
+    const hasOther = this.instances.hasOther(begun.instance)
     this.instances.afterCall(begun.instance, begun.version, outcome)
+    if (outcome === 'ok' || outcome === 'soft_error') this.#heldBack.release(begun.instance)
     const { tenant, latencyMs, firstTokenMs = 0 } = details
     if (tenant === undefined || this.#share.admits(tenant)) {
       const { p95LatencyMs = Number.POSITIVE_INFINITY, firstTokenMs: limitMs = Number.POSITIVE_INFINITY } =
         this.#rules.thresholds
       const inWindow = outcome === 'soft_error' || outcome === 'hard_error' ? 'error' : outcome
       const counts = countsOf(inWindow, latencyMs, latencyMs > p95LatencyMs, firstTokenMs > limitMs)
-      this.store.report({ counts, urgent: outcome !== 'ok' })
+      if (outcome !== 'hard_error' || !hasOther) this.store.report({ counts, urgent: outcome !== 'ok' })
+      else if (this.instances.isOut(begun.instance)) this.#heldBack.drop(begun.instance)
+      else this.#heldBack.add(begun.instance, counts)
     }
     this.lookAround()
   }

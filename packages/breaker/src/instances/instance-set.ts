@@ -94,7 +94,7 @@ export class InstanceSet {
   afterCall(url: string, version: number, outcome: OutcomeClass): void {
     const instance = this.#instances.get(url)
     if (instance === undefined || instance.live.version !== version || this.#state !== 'closed') return
-    const isLast = !this.#hasOther(instance)
+    const isLast = !this.hasOther(instance.url)
     this.#change(instance, afterCall(instance.service, outcome, isLast, this.#options.clock.now()))
   }
 
@@ -168,11 +168,18 @@ export class InstanceSet {
     }
   }
 
-  #hasOther(than: RuntimeInstance): boolean {
+  /** Whether another instance than this one gets calls. */
+  hasOther(than: string): boolean {
     for (const instance of this.#instances.values()) {
-      if (instance !== than && instance.service.out === '') return true
+      if (instance.url !== than && instance.service.out === '') return true
     }
     return false
+  }
+
+  /** Whether the instance is known and gets no calls. */
+  isOut(url: string): boolean {
+    const instance = this.#instances.get(url)
+    return instance !== undefined && instance.service.out !== ''
   }
 
   #isPanic(): boolean {
