@@ -12,6 +12,7 @@ import { executorsPlugin } from './plugins/executors.ts'
 import { fallbackPlugin } from './plugins/fallback.ts'
 import { limitsPlugin } from './plugins/limits.ts'
 import { metricsPlugin } from './plugins/metrics.ts'
+import { monitoringPlugin } from './plugins/monitoring.ts'
 import { orgAuthPlugin } from './plugins/org-auth.ts'
 import { rateLimitPlugin } from './plugins/rate-limit.ts'
 import { redisPlugin } from './plugins/redis.ts'
@@ -48,6 +49,7 @@ export async function buildApp({ env, logger, version }: AppOptions): Promise<Se
   await app.register(rateLimitPlugin)
   await app.register(limitsPlugin)
   await app.register(fallbackPlugin, { instanceId })
+  await app.register(monitoringPlugin, { instanceId })
   await app.register(executorsPlugin, { drain, instanceId })
   await app.register(upkeepPlugin)
 

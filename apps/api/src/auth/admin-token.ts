@@ -5,15 +5,15 @@ function hash(token: string): Buffer {
 }
 
 /**
- * Returns the check of a presented ADMIN_TOKEN. Every configured token is compared, in constant time,
- * whatever the result of the ones before.
+ * Returns the look-up of a presented ADMIN_TOKEN: its name, `admin-1` for the first of the list, or undefined.
+ * Every configured token is compared, in constant time, whatever the result of the ones before.
  */
-export function createAdminTokenCheck(tokens: readonly string[]): (presented: string) => boolean {
+export function createAdminTokenFinder(tokens: readonly string[]): (presented: string) => string | undefined {
   const hashes = tokens.map(hash)
   return (presented) => {
     const candidate = hash(presented)
-    let matches = false
-    for (const known of hashes) matches = timingSafeEqual(known, candidate) || matches
-    return matches
+    let place = -1
+    for (const [index, known] of hashes.entries()) if (timingSafeEqual(known, candidate)) place = index
+    return place === -1 ? undefined : `admin-${place + 1}`
   }
 }

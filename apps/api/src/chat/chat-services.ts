@@ -4,6 +4,7 @@ import type { TurnWriter } from '@semibot/db'
 import type { ChatMetrics } from '@semibot/metrics'
 import type { FastifyBaseLogger } from 'fastify'
 import type { ChatExecutor } from '../adapters/chat-executor.ts'
+import type { RecentExecutions } from '../monitoring/recent-executions.ts'
 import type { ModeServices } from './decide-mode.ts'
 import type { EventLog } from './event-log.ts'
 import type { RunningExecutions } from './running-executions.ts'
@@ -17,6 +18,8 @@ export interface ChatServices extends ModeServices {
   running: RunningExecutions
   turns: TurnWriter
   metrics: ChatMetrics
+  /** The same executions, for the operator's API. */
+  recent: RecentExecutions
   log: FastifyBaseLogger
   breaker: FallbackBreaker
   /** Bounds the second model calls of failing over. */

@@ -14,9 +14,10 @@ export interface Attempt {
 
 /** Counts and logs an attempt that gave an answer. */
 export function recordSuccess(services: ChatServices, execution: ChatExecution, attempt: Attempt, usage: Usage): void {
-  const { metrics } = services
+  const { metrics, recent } = services
   const { mode, latencyMs, firstTextMs } = attempt
   metrics.executionFinished(mode, { ok: true, latencyMs })
+  recent.completed(mode, latencyMs, firstTextMs)
   metrics.tokens(mode, usage.inputTokens, usage.outputTokens)
   if (firstTextMs !== undefined) {
     metrics.firstToken(mode, firstTextMs / 1000)
@@ -37,7 +38,10 @@ export function recordFailure(
   const { mode, latencyMs } = attempt
   const code: ExecutionErrorCode = error.code
   if (code === 'RUNTIME_OVERLOADED') services.metrics.shed('runtime_overloaded')
-  else services.metrics.executionFinished(mode, { ok: false, code, latencyMs })
+  else {
+    services.metrics.executionFinished(mode, { ok: false, code, latencyMs })
+    services.recent.failed(mode, code)
+  }
 
   const fields = {
     ...fieldsOf(execution, attempt),
@@ -57,6 +61,7 @@ export function recordFailure(
 /** Counts an attempt that its caller called off. */
 export function recordCancel(services: ChatServices, execution: ChatExecution, attempt: Attempt): void {
   services.metrics.executionCancelled(attempt.mode)
+  services.recent.cancelled(attempt.mode)
   services.log.info(fieldsOf(execution, attempt), '[Chat] 执行已取消')
 }
 

@@ -127,6 +127,7 @@ class Run {
     const attempt = (): Attempt => ({ mode, number, latencyMs: performance.now() - startedAt, firstTextMs })
 
     services.metrics.executionStarted(mode)
+    services.recent.started(mode)
     try {
       if (signal.aborted) throw signal.reason
       const outcome = await services.executors[mode].execute(execution, {
@@ -158,6 +159,7 @@ class Run {
       return { kind: 'failed', error }
     } finally {
       services.metrics.executionEnded(mode)
+      services.recent.ended(mode)
     }
   }
 

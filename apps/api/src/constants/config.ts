@@ -82,5 +82,11 @@ export const RUNTIME_RESOLVE_MS = 5000
 /** How often an operator's order is looked up where no Redis tells of it. */
 export const FORCE_SYNC_MS = 2000
 
+/** How often a replica writes its own figures to Redis, for the monitoring API of all replicas. */
+export const METRICS_SHARE_MS = 1000
+
+/** Longest wait of an operator's call for the database; the breaker's part of the answer needs none. */
+export const OPERATOR_DATABASE_WAIT_MS = 1000
+
 /** Copies of direct chats that one process sends to the runtime at once (CHAT_RUNTIME_SHADOW_PERCENT). */
 export const SHADOW_MAX_CONCURRENT = 10

@@ -1,4 +1,4 @@
-import { chatEventSchema, chatResultSchema, envelope, externalUserIdSchema } from '@semibot/chat-protocol'
+import { actorSchema, chatEventSchema, chatResultSchema, envelope, externalUserIdSchema } from '@semibot/chat-protocol'
 import { z } from 'zod'
 
 const chatEvents = {
@@ -27,14 +27,16 @@ const lastEventId = { 'last-event-id': z.string().optional().describe('Number of
 /** What the document says of a route beside its own schema. */
 interface RouteDocs {
   headers?: z.ZodType
-  response: Record<string, unknown>
+  response?: Record<string, unknown>
 }
+
+const actor = { 'x-actor': actorSchema.optional().describe('Who orders it, for the history') }
 
 const chatHeaders = z.object({ ...idempotencyKey, ...userId })
 
 /**
- * Headers and answers of the chat routes, for the document only: the routes check their headers
- * themselves, and a schema of the answer would check and copy every one.
+ * Headers and answers of some routes, for the document only: the routes check their headers themselves, and on a
+ * chat a schema of the answer would check and copy every one.
  */
 export const ROUTE_DOCS: Readonly<Record<string, RouteDocs>> = {
   'POST /api/v1/chat': { headers: chatHeaders, response: { 200: eventsOrResult } },
@@ -46,5 +48,7 @@ export const ROUTE_DOCS: Readonly<Record<string, RouteDocs>> = {
   },
   'POST /api/v1/chat/executions/:executionId/cancel': {
     response: { 202: envelope(z.object({ executionId: z.string() })) }
-  }
+  },
+  'POST /api/v1/runtime/fallback/reset': { headers: z.object(actor) },
+  'POST /api/v1/runtime/fallback/force': { headers: z.object(actor) }
 }

@@ -2,7 +2,7 @@ import rateLimit from '@fastify/rate-limit'
 import { RequestError } from '@semibot/service-kit'
 import type { onRequestAsyncHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
-import { createAdminTokenCheck } from '../auth/admin-token.ts'
+import { createAdminTokenFinder } from '../auth/admin-token.ts'
 import { bearerToken, unauthenticated } from '../auth/bearer-token.ts'
 import { ADMIN_FAILURES_PER_MINUTE } from '../constants/config.ts'
 import { createWindowCounter } from '../limits/window-counter.ts'
@@ -12,15 +12,19 @@ declare module 'fastify' {
     /** onRequest hook: lets only the operator in, who holds ADMIN_TOKEN. */
     requireAdmin: onRequestAsyncHookHandler
   }
+  interface FastifyRequest {
+    /** Name of the ADMIN_TOKEN that let this request in; `''` before. */
+    operator: string
+  }
 }
 
 /** Addresses whose wrong tries are remembered; IPv6 ones by their /64 network. */
 const MAX_ADDRESSES = 10_000
 
-/** Decorates `app.requireAdmin`. */
+/** Decorates `app.requireAdmin` and `request.operator`. */
 export const adminAuthPlugin = fp(
   async (app) => {
-    const isAdmin = createAdminTokenCheck(app.env.ADMIN_TOKEN)
+    const nameOf = createAdminTokenFinder(app.env.ADMIN_TOKEN)
     const failures = createWindowCounter({ windowMs: 60_000, maxKeys: MAX_ADDRESSES })
 
     const requireAdmin: onRequestAsyncHookHandler = async (request) => {
@@ -32,12 +36,16 @@ export const adminAuthPlugin = fp(
           retryAfterSeconds: endsInMs / 1000
         })
       }
-      const token = bearerToken(request.headers.authorization)
-      if (isAdmin(token)) return
+      const name = nameOf(bearerToken(request.headers.authorization))
+      if (name !== undefined) {
+        request.operator = name
+        return
+      }
       failures.increment(address)
       request.log.warn({ address }, 'wrong admin token')
       throw unauthenticated('this needs the operator token (ADMIN_TOKEN)')
     }
+    app.decorateRequest('operator', '')
     app.decorate('requireAdmin', requireAdmin)
   },
   { name: 'admin-auth', dependencies: ['environment'] }

@@ -71,6 +71,7 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string }>(
       running,
       turns: app.turnWriter,
       metrics: app.chatMetrics,
+      recent: app.recentExecutions,
       log: app.log,
       cutover: app.cutover,
       breaker: app.breaker,
@@ -118,7 +119,10 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string }>(
       await Promise.all([llm.close(), cancels.close()])
     })
   },
-  { name: 'executors', dependencies: ['environment', 'database', 'redis', 'metrics', 'limits', 'fallback'] }
+  {
+    name: 'executors',
+    dependencies: ['environment', 'database', 'redis', 'metrics', 'limits', 'fallback', 'monitoring']
+  }
 )
 
 function createLlmProvider(env: ApiEnv): LlmProvider {

@@ -12,6 +12,7 @@ import {
   HEALTH_LOG_MS,
   HEALTH_POLL_MS,
   HEALTH_TIMEOUT_MS,
+  OPERATOR_DATABASE_WAIT_MS,
   RUNTIME_RESOLVE_MS
 } from '../constants/config.ts'
 import { createCutoverReader } from '../cutover.ts'
@@ -19,6 +20,7 @@ import { createHealthLog } from '../fallback/health-log.ts'
 import { applyStoredForce } from '../fallback/keep-force.ts'
 import { reportTransition } from '../fallback/report-transition.ts'
 import { thresholdsOf } from '../fallback/thresholds-of.ts'
+import { createOrderLog, type OrderLog } from '../monitoring/order-log.ts'
 import { repeat } from '../repeat.ts'
 import type { RedisPool } from './redis.ts'
 
@@ -31,6 +33,8 @@ declare module 'fastify' {
     /** Connections to the runtime. */
     runtimeHttp: Dispatcher
     runtimeHealth: RuntimeHealthPoller
+    /** Where operators' orders are kept. */
+    orderLog: OrderLog
     /** Takes the environment's thresholds over; for SIGHUP. */
     reloadFallback: () => void
   }
@@ -100,11 +104,17 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
       breaker.setInstances(instances)
       log.info({ instances }, '[RuntimeAdapter] Runtime 实例列表变化')
     }
+    const orderLog = createOrderLog({
+      insert: (order) => insertFallbackEvent(app.backgroundDb, order),
+      waitMs: OPERATOR_DATABASE_WAIT_MS,
+      onLate: (order, error) => log.error({ err: error, order }, "an operator's order holds but is not stored yet")
+    })
     let forceKnown = false
     const syncForce = async () => {
       // With a shared state that is in reach, one look at start is enough.
       if (forceKnown && breaker.status().store === 'redis' && !breaker.status().degraded) return
-      await applyStoredForce({ breaker, find: () => findActiveForce(app.backgroundDb) })
+      const find = () => orderLog.unlessBehind(() => findActiveForce(app.backgroundDb))
+      await applyStoredForce({ breaker, find })
       forceKnown = true
     }
     const loops = [
@@ -116,6 +126,7 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
     app.decorate('cutover', cutover)
     app.decorate('runtimeHttp', http)
     app.decorate('runtimeHealth', health)
+    app.decorate('orderLog', orderLog)
     app.decorate('reloadFallback', () => breaker.setThresholds(thresholdsOf(env)))
     app.addHook('onReady', async () => {
       await breaker.ready()

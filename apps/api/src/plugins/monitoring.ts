@@ -1,0 +1,64 @@
+import { listFallbackOrders } from '@semibot/db'
+import fp from 'fastify-plugin'
+import { FORCE_SYNC_MS, METRICS_SHARE_MS } from '../constants/config.ts'
+import { createOrderFollower } from '../monitoring/follow-orders.ts'
+import { createOperatorOrders, type OperatorOrders } from '../monitoring/operator-orders.ts'
+import { createRecentExecutions, type RecentExecutions } from '../monitoring/recent-executions.ts'
+import { createSharedExecutions, type Snapshot } from '../monitoring/shared-executions.ts'
+import { repeat } from '../repeat.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What has become of this process' executions lately; the execution of chats tells it. */
+    recentExecutions: RecentExecutions
+    /** The figures of every live replica, or null when this one knows only its own. */
+    collectExecutions: () => Promise<Snapshot[] | null>
+    operatorOrders: OperatorOrders
+  }
+}
+
+/** Orders looked back at, when replicas learn of them from the database; each look is for two seconds of them. */
+const ORDERS_SEEN = 20
+
+/** What the operator's API works with. */
+export const monitoringPlugin = fp<{ instanceId: string }>(
+  async (app, { instanceId }) => {
+    const { backgroundDb: db, breaker, log, orderLog, redisPool: pool } = app
+    const recent = createRecentExecutions()
+    const read = () => recent.snapshot()
+    const shared = pool === null ? null : createSharedExecutions({ pool, instanceId, read })
+
+    const follow = createOrderFollower({
+      breaker,
+      instanceId,
+      findOrders: () => orderLog.unlessBehind(() => listFallbackOrders(db, ORDERS_SEEN))
+    })
+    const loops = [
+      repeat(
+        METRICS_SHARE_MS,
+        async () => shared?.publish(),
+        (error) => log.debug({ err: error }, 'the figures of this replica were not shared')
+      ),
+      repeat(
+        FORCE_SYNC_MS,
+        async () => {
+          await orderLog.flush()
+          await follow()
+        },
+        (error) => log.debug({ err: error }, "operators' orders could not be looked up")
+      )
+    ]
+
+    app.decorate('recentExecutions', recent)
+    app.decorate('collectExecutions', async () => (shared === null ? null : shared.collect()))
+    app.decorate('operatorOrders', createOperatorOrders({ breaker, log: orderLog, instanceId }))
+    app.addHook('onReady', async () => {
+      for (const loop of loops) loop.begin()
+    })
+    app.addHook('onClose', async () => {
+      await Promise.all(loops.map((loop) => loop.stop()))
+      await shared?.retire().catch(() => {})
+    })
+  },
+  { name: 'monitoring', dependencies: ['database', 'redis', 'fallback'] }
+)
