@@ -26,6 +26,7 @@ export {
   type RunningProcess,
   startProcess
 } from './process.ts'
+export { isSameProcess } from './process-identity.ts'
 export { type RedisOptions, type RunningRedis, startRedis } from './redis.ts'
 export { devVariables, writeDevEnv } from './stack/dev-env.ts'
 export { formatLine } from './stack/log-view.ts'

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { ALL_GROUPS, inspectEnv } from '@semibot/config'
 import { REPOSITORY_ROOT } from './paths.ts'
 import { ProcessStartError } from './process.ts'
@@ -66,6 +66,7 @@ async function main(): Promise<void> {
   stack = await startStack({
     home,
     restart: true,
+    logFolder: join(resolve(home), 'logs'),
     log: show,
     report: (text) => say(`semibot    ${text}`),
     signal: stopping.signal,

@@ -56,9 +56,11 @@ function devEnv(): Record<string, string> {
 async function sessions(): Promise<{ id: string }[]> {
   const { BASE_URL, API_KEY } = devEnv()
   const response = await fetch(`${BASE_URL}/api/v1/sessions`, { headers: { authorization: `Bearer ${API_KEY}` } })
-  const body = (await response.json()) as { data: { items?: { id: string }[]; sessions?: { id: string }[] } }
-  return body.data.items ?? body.data.sessions ?? []
+  return ((await response.json()) as { data: { id: string }[] }).data
 }
+
+// These start real servers; a busy machine takes its time.
+t.setTimeout(110_000)
 
 t.test('killed with -9 and started again it keeps its data; a second one beside it is refused', async (t) => {
   const first = npmStart(t)
@@ -73,6 +75,10 @@ t.test('killed with -9 and started again it keeps its data; a second one beside 
     body: JSON.stringify({ message: 'Hello', stream: false })
   })
   t.equal(response.status, 200, await response.text())
+  const log = (name: string) => readFileSync(join(home, 'logs', name), 'utf8')
+  await waitFor(() => log('api.log').includes('[DirectLlm]') || log('api.log').includes('[RuntimeAdapter]'), {
+    what: 'the chat in the log file of the api'
+  })
   const before = await sessions()
   t.equal(before.length, 1)
 
@@ -98,6 +104,9 @@ t.test('killed with -9 and started again it keeps its data; a second one beside 
     'and are gone now'
   )
   t.same(await sessions(), before, 'the key and the data are the same')
+  t.match(log('api.log.1'), /\[(DirectLlm|RuntimeAdapter)\] /, 'the log of the run before is kept')
+  t.notMatch(log('api.log'), /\[(DirectLlm|RuntimeAdapter)\] [回执]/, 'and a new one has begun')
+  t.match(log('runtime.log'), /"name":"runtime-orchestrator"/)
 
   const runtime = readProcesses(home).find((entry) => entry.name === 'runtime')
   process.kill(runtime?.pid ?? 0, 'SIGKILL')

@@ -1,3 +1,5 @@
+import { existsSync, mkdirSync, renameSync } from 'node:fs'
+import { join } from 'node:path'
 import { ENTRIES, REPOSITORY_ROOT, SOURCE_FLAGS } from '../paths.ts'
 import { startPostgres } from '../postgres/start-postgres.ts'
 import { type RunningProcess, startProcess } from '../process.ts'
@@ -67,6 +69,9 @@ export async function startServices(
     await start('simulator', plan.simulator, 1)
     report(`model: the simulator on ${plan.simulator.url}`)
   } else report(`model: ${plan.values.LLM_MODEL} at ${plan.values.LLM_BASE_URL}`)
+  for (const { name } of [...plan.runtimes, ...plan.apis]) beginLog(name, plan, options)
+  const logs = plan.values.LOG_FILE ?? options.logFolder
+  if (logs !== undefined) report(`logs: ${logs}`)
   await Promise.all(plan.runtimes.map((service) => start('runtime', service, 2)))
   report(`runtime: ${plan.runtimes.map((service) => service.url).join(', ')}`)
   await Promise.all(plan.apis.map((service) => start('api', service, 3)))
@@ -87,7 +92,11 @@ async function startService(
     command: process.execPath,
     args: [...SOURCE_FLAGS, ENTRIES[kind]],
     cwd: REPOSITORY_ROOT,
-    env: { ...plan.env, [PORT_KEYS[kind]]: String(service.port) },
+    env: {
+      ...plan.env,
+      [PORT_KEYS[kind]]: String(service.port),
+      ...(kind !== 'simulator' && logFile(service.name, plan, options))
+    },
     ready: { url: `${service.url}${kind === 'simulator' ? '/health' : '/ready'}` },
     readyTimeoutMs: 60_000,
     // The service ends its streams within its grace by itself; after that it hangs.
@@ -95,4 +104,18 @@ async function startService(
     log: (line) => options.log?.(service.name, line),
     signal
   })
+}
+
+/** LOG_FILE of one service; nothing where there is no folder for it or the settings name one for all. */
+function logFile(name: string, plan: StackPlan, { logFolder }: StackOptions): { LOG_FILE?: string } {
+  if (logFolder === undefined || plan.values.LOG_FILE !== undefined) return {}
+  return { LOG_FILE: join(logFolder, `${name}.log`) }
+}
+
+/** Puts the log of the run before aside: a folder that is used for months holds two runs, not all. */
+function beginLog(name: string, plan: StackPlan, options: StackOptions): void {
+  const { LOG_FILE: file } = logFile(name, plan, options)
+  if (file === undefined) return
+  mkdirSync(options.logFolder as string, { recursive: true, mode: 0o700 })
+  if (existsSync(file)) renameSync(file, `${file}.1`)
 }

@@ -15,6 +15,9 @@ export interface StackOptions {
   redis?: 'path' | 'unpacked' | 'none'
   /** A process that dies by itself is started again. Default false. */
   restart?: boolean
+  /** Where apis and runtimes keep their logs, as `<name>.log`; that of the run before becomes `<name>.log.1`. Made when
+   * missing; LOG_FILE, when set, wins. Default: only standard output. */
+  logFolder?: string
   /** Each line that a process writes. */
   log?: (name: string, line: string) => void
   /** What is done and what happens to the processes, in words. */
