@@ -122,6 +122,20 @@ t.test(
   }
 )
 
+t.test('an order is obeyed here at once while Redis hangs, and by all afterwards', { buffered: true }, async (t) => {
+  const redis = await startOwnRedis(t)
+  const { replicas } = await startThree(t, redis.url)
+  process.kill(redis.pid, 'SIGSTOP')
+  const start = performance.now()
+  const order = { mode: 'open', reason: '维护', actor: 'operator', expiresInSeconds: 60 } as const
+  t.match(await replicas[0].breaker.force(order), { state: 'open', degraded: false, forced: { reason: '维护' } })
+  t.ok(performance.now() - start < 600, 'without waiting for Redis longer than for one answer')
+  process.kill(redis.pid, 'SIGCONT')
+  await all(replicas, 'open')
+  for (const { breaker } of replicas) t.match(breaker.status(), { forced: { mode: 'open', actor: 'operator' } })
+  t.equal(replicas.flatMap(({ transitions }) => transitions).filter(({ decidedHere }) => decidedHere).length, 1)
+})
+
 t.test('evidence from a hang is told once, in full, when it is over', { buffered: true }, async (t) => {
   const redis = await startOwnRedis(t)
   const { admin, pool, replicas } = await startThree(t, redis.url)
