@@ -114,6 +114,8 @@ export class BreakerCore {
       if (outcome !== 'ok' || !begun.isCounted) this.#countTrial(begun, outcome === 'ok')
       return
     }
+    // The instance has been ejected and taken back, or is gone: an old call says nothing about it any more.
+    if (this.instances.get(begun.instance)?.live.version !== begun.version) return
     const hasOther = this.instances.hasOther(begun.instance)
     this.instances.afterCall(begun.instance, begun.version, outcome)
     if (outcome === 'ok' || outcome === 'soft_error') this.#heldBack.release(begun.instance)
@@ -207,6 +209,7 @@ export class BreakerCore {
     this.#localWhy = why
     if (why !== '' && !wasLocal) this.#localSince = this.clock.now()
     this.trials.clear()
+    this.#heldBack.clear()
     this.instances.enter(state, record.force?.mode === 'closed')
     this.gate.enter(state, record, why)
     this.gate.follow(record, this.clock.now() - record.since)

@@ -7,6 +7,8 @@ export interface HeldBack {
   release(instance: string): void
   /** The instance is out: its errors were its own. */
   drop(instance: string): void
+  /** What is held back belongs to an epoch that is over. */
+  clear(): void
 }
 
 /** More than these in a row eject an instance anyway. */
@@ -34,6 +36,7 @@ export function createHeldBack(count: (counts: WindowCounts) => void): HeldBack 
     },
     drop(instance) {
       held.delete(instance)
-    }
+    },
+    clear: () => held.clear()
   }
 }
