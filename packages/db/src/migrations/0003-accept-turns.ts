@@ -61,6 +61,7 @@ const ACCEPT = sql`
     v_seq bigint;
     v_agent_id uuid;
     v_running_id uuid;
+    v_created boolean;
   begin
     if p_keys is not null then
       perform pg_advisory_xact_lock(keys.hash)
@@ -78,7 +79,17 @@ const ACCEPT = sql`
       item := turn.item; agent_id := null; history := null;
       execution_id := null; session_id := null; message_id := null; status := null;
 
+      v_created := false;
       if p_repeated then
+        -- The earlier statement may still be under way: its session row is where to wait for it.
+        if turn.new_session then
+          insert into sessions (org_id, id, agent_id, user_id, next_seq)
+          values (turn.org_id, turn.session_id, turn.agent_id, turn.user_id, 3)
+          on conflict (org_id, id) do nothing;
+          v_created := found;
+        else
+          perform from sessions s where s.org_id = turn.org_id and s.id = turn.session_id for no key update;
+        end if;
         select e.agent_id, e.seq into known from executions e
         where e.org_id = turn.org_id and e.id = turn.execution_id;
         if found then
@@ -95,6 +106,9 @@ const ACCEPT = sql`
         from idempotency_keys i
         where i.org_id = turn.org_id and i.key = turn.idempotency_key and i.expires_at > clock_timestamp();
         if found then
+          if v_created then
+            delete from sessions s where s.org_id = turn.org_id and s.id = turn.session_id;
+          end if;
           if known.request_hash <> turn.request_hash then
             kind := 'idempotency_mismatch';
           else
@@ -114,8 +128,10 @@ const ACCEPT = sql`
       if turn.new_session then
         v_seq := 1;
         v_agent_id := turn.agent_id;
-        insert into sessions (org_id, id, agent_id, user_id, next_seq, created_at, updated_at)
-        values (turn.org_id, turn.session_id, turn.agent_id, turn.user_id, 3, v_time, v_time);
+        if not v_created then
+          insert into sessions (org_id, id, agent_id, user_id, next_seq, created_at, updated_at)
+          values (turn.org_id, turn.session_id, turn.agent_id, turn.user_id, 3, v_time, v_time);
+        end if;
       else
         select s.next_seq, s.agent_id, s.user_id, s.deleted_at into known
         from sessions s

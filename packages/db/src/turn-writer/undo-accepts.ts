@@ -5,6 +5,14 @@ import type { AcceptTurn } from './types.ts'
 const RETRY_MS = 1000
 const MAX_WAITING = 10_000
 const MAX_BATCH = 500
+// Longer than a statement may run: one whose connection broke may still be under way on the server, and commit
+// after it was looked for.
+const LOOK_AGAIN_MS = 10_000
+
+interface UndecidedAccept {
+  turn: AcceptTurn
+  since: number
+}
 
 /**
  * Takes back accepts whose callers were told that they failed while the commit's outcome is unknown, as soon as
@@ -12,7 +20,7 @@ const MAX_BATCH = 500
  */
 export class AcceptUndoer {
   readonly #pool: pg.Pool
-  #waiting: AcceptTurn[] = []
+  #waiting: UndecidedAccept[] = []
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
 
@@ -21,7 +29,8 @@ export class AcceptUndoer {
   }
 
   add(turns: AcceptTurn[]): void {
-    this.#waiting.push(...turns.slice(0, MAX_WAITING - this.#waiting.length))
+    const since = performance.now()
+    for (const turn of turns.slice(0, MAX_WAITING - this.#waiting.length)) this.#waiting.push({ turn, since })
     this.#schedule()
   }
 
@@ -50,17 +59,18 @@ export class AcceptUndoer {
   }
 
   async #undo(): Promise<void> {
-    const turns = this.#waiting.slice(0, MAX_BATCH)
-    if (turns.length === 0) return
+    const accepts = this.#waiting.splice(0, MAX_BATCH)
+    const now = performance.now()
     try {
       await runStatement(this.#pool, {
         name: 'semibot_undo_accept_v1',
         text: 'select semibot_undo_accept_v1($1)',
-        values: [JSON.stringify(turns.map(toItem))]
+        values: [JSON.stringify(accepts.map(({ turn }) => toItem(turn)))]
       })
-      this.#waiting = this.#waiting.filter((turn) => !turns.includes(turn))
+      this.#waiting.push(...accepts.filter(({ since }) => now - since < LOOK_AGAIN_MS))
     } catch {
       // Still away; the timer comes again.
+      this.#waiting.push(...accepts)
     }
     if (this.#waiting.length > 0) this.#schedule()
   }
