@@ -47,6 +47,9 @@ async function query(url: string, text: string): Promise<Record<string, unknown>
   }
 }
 
+// These start real servers; a busy machine takes its time.
+t.setTimeout(110_000)
+
 t.test('role, database, statistics and passwords are ready, and data survives a stop', async (t) => {
   const home = stateFolder(t)
   const dataDir = join(home, 'postgres')

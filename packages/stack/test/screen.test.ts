@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import t from 'tap'
 import { banner } from '../src/stack/banner.ts'
 import { devVariables, quote, writeDevEnv } from '../src/stack/dev-env.ts'
@@ -29,15 +29,10 @@ function fakeStack(home: string, urls: Partial<Stack['urls']> = {}): Stack {
 t.test('dev.env can be sourced, gives exactly these variables, and is for its owner only', async (t) => {
   const path = writeDevEnv(fakeStack(t.testdir()))
   t.equal(statSync(path).mode & 0o777, 0o600)
-  const script = `. '${path}'; env`
-  const seen = execFileSync('/bin/sh', ['-c', script], { env: { PATH: process.env.PATH }, encoding: 'utf8' })
-    .trim()
-    .split('\n')
-  const set = Object.fromEntries(
-    seen.map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)])
-  )
-  const { PATH, PWD, OLDPWD, SHLVL, _, ...rest } = set
-  t.same(rest, {
+  const keys = [...readFileSync(path, 'utf8').matchAll(/^export ([A-Z_]+)=/gm)].map((match) => match[1] as string)
+  const script = `. '${path}'; ${keys.map((key) => `printf '%s\\n' "$${key}"`).join('; ')}`
+  const values = execFileSync('/bin/sh', ['-c', script], { encoding: 'utf8' }).split('\n')
+  t.same(Object.fromEntries(keys.map((key, index) => [key, values[index]])), {
     BASE_URL: 'http://127.0.0.1:3001',
     RUNTIME_URL: 'http://127.0.0.1:8000',
     API_KEY: "sb_1_it's",
@@ -102,6 +97,7 @@ t.test('a JSON line is shown as time, level, text and fields', async (t) => {
     formatLine('api', JSON.stringify({ level: 50, time, msg: 'x' }), { color: true, width: 3 }),
     '\u001b[31mERROR\u001b[0m'
   )
+  t.match(formatLine('api', '{"level":"warn","time":"2026-01-02T03:04:05.006Z","msg":"x"}', view), / WARN {2}x$/)
   const failed = formatLine(
     'api',
     JSON.stringify({

@@ -32,6 +32,9 @@ async function chat(stack: Stack, key: string, body: Record<string, unknown>, ap
   }
 }
 
+// These start real servers; a busy machine takes its time.
+t.setTimeout(110_000)
+
 t.test('two runtimes and two apis come up, chat in both modes, and go down without a trace', async (t) => {
   const reports: string[] = []
   const lines: string[] = []
