@@ -17,7 +17,7 @@ import {
   searchMessages,
   sweepOrphans
 } from '../src/index.ts'
-import { hasPostgres15, startPostgres15 } from './helpers/postgres-15.ts'
+import { findPostgres15, startPostgres15 } from './helpers/postgres-15.ts'
 import { endOf, newTurn } from './helpers/turns.ts'
 
 /** A database that belongs to an ordinary role, as in production. */
@@ -73,10 +73,11 @@ t.test('migrations and queries run on the server of the tests', async (t) => {
 })
 
 t.test('migrations and queries run on PostgreSQL 15, for the owner of the database', async (t) => {
-  if (!hasPostgres15()) {
+  const programs = await findPostgres15()
+  if (programs === undefined) {
     t.not(process.env.CI, 'true', 'CI has to have the package postgresql-15')
     t.comment('PostgreSQL 15 is not installed here: nothing was checked on it')
     return
   }
-  await exercise(t, await createOwnedDatabase(await startPostgres15(t)))
+  await exercise(t, await createOwnedDatabase(await startPostgres15(t, programs)))
 })

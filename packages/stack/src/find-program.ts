@@ -21,6 +21,8 @@ const run = promisify(execFile)
 export interface FindProgramOptions {
   /** Debian package to unpack when the program is not on PATH. Default: none, only PATH counts. */
   debianPackage?: string
+  /** Where the package has its programs. Default: the usual folders for programs. */
+  programFolder?: string
   /** Folder for unpacked packages. Default: `.semibot/tools` of the clone, which git ignores. */
   toolsFolder?: string
   /** Default: PATH of this process. */
@@ -45,7 +47,7 @@ export async function findProgram(name: string, options: FindProgramOptions = {}
   try {
     log?.(`${name} is not on PATH: unpacking the Debian package ${debianPackage} into ${folder}`)
     await unpack(debianPackage, folder)
-    return writeLauncher(name, folder)
+    return writeLauncher(name, folder, options.programFolder)
   } catch (error) {
     const { stderr, message } = error as { stderr?: string; message: string }
     log?.(`${name} cannot be had from ${debianPackage}: ${(stderr || message).trim().split('\n').at(-1)}`)
@@ -116,8 +118,8 @@ async function missingPackages(debianPackage: string): Promise<string[]> {
 }
 
 /** Unpacked libraries are found only by whoever is told about their folder. */
-function writeLauncher(name: string, folder: string): string {
-  const program = ['usr/bin', 'usr/sbin', 'bin', 'sbin']
+function writeLauncher(name: string, folder: string, programFolder?: string): string {
+  const program = [...(programFolder === undefined ? [] : [programFolder]), 'usr/bin', 'usr/sbin', 'bin', 'sbin']
     .map((part) => join(folder, part, name))
     .find((path) => existsSync(path))
   if (!program) throw new Error('the package holds no program of this name')
