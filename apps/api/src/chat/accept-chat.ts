@@ -59,7 +59,7 @@ export async function acceptChat(services: AcceptServices, caller: Caller, call:
     owner: services.instanceId,
     historyLimit: services.historyMessages,
     ...(call.clientMessageId === undefined ? {} : { clientMessageId: call.clientMessageId }),
-    ...idempotencyOf(call)
+    ...idempotencyOf(caller, call)
   })
   if (result.kind === 'replay') {
     const { status } = result
@@ -131,12 +131,12 @@ async function chooseAgent(services: AcceptServices, orgId: string, call: ChatCa
 }
 
 /** The key, and what the request was about: the same key with another content is a mistake of the caller. */
-function idempotencyOf(call: ChatCall): { idempotency?: { key: string; requestHash: string } } {
+function idempotencyOf(caller: Caller, call: ChatCall): { idempotency?: { key: string; requestHash: string } } {
   const { idempotencyKey: key } = call
   if (key === undefined) return {}
   if (!IDEMPOTENCY_KEY.test(key)) {
     throw new RequestError('VALIDATION_FAILED', 'Idempotency-Key must be 1 to 255 printable ASCII characters')
   }
-  const content = [call.sessionId ?? null, call.message, call.agentId ?? null, call.model ?? null]
+  const content = [caller.userId, call.sessionId ?? null, call.message, call.agentId ?? null, call.model ?? null]
   return { idempotency: { key, requestHash: createHash('sha256').update(JSON.stringify(content)).digest('hex') } }
 }
