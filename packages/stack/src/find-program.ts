@@ -45,8 +45,11 @@ export async function findProgram(name: string, options: FindProgramOptions = {}
   if (isExecutable(launcher)) return launcher
   if (!findOnPath('apt-get', process.env.PATH) || !findOnPath('dpkg-deb', process.env.PATH)) return undefined
   try {
-    log?.(`${name} is not on PATH: unpacking the Debian package ${debianPackage} into ${folder}`)
-    await unpack(debianPackage, folder)
+    // Unpacked whole or not at all, see `unpack`; perhaps for another program of the package.
+    if (!existsSync(folder)) {
+      log?.(`${name} is not on PATH: unpacking the Debian package ${debianPackage} into ${folder}`)
+      await unpack(debianPackage, folder)
+    }
     return writeLauncher(name, folder, options.programFolder)
   } catch (error) {
     const { stderr, message } = error as { stderr?: string; message: string }
