@@ -41,6 +41,7 @@ export function describeStatus(core: BreakerCore): BreakerStatus {
     ),
     store: store.kind,
     degraded: store.degraded,
+    storeProblem: store.problem,
     replicas: store.live
   }
 }

@@ -170,6 +170,8 @@ export interface BreakerStatus {
   store: 'memory' | 'redis'
   /** The shared state is out of reach; this replica decides alone. */
   degraded: boolean
+  /** Why the shared state could not be reached the last time; empty when it could. */
+  storeProblem: string
   replicas: number
 }
 

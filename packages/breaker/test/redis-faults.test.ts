@@ -160,10 +160,11 @@ t.test('Redis refuses to write: the replica decides alone', { buffered: true }, 
   await admin.config('SET', 'maxmemory', '1')
   await degraded(replicas, true)
   await replicas[0].fails(5)
-  t.match(replicas[0].breaker.status(), { state: 'open' })
+  t.match(replicas[0].breaker.status(), { state: 'open', storeProblem: /OOM/ })
   t.match(replicas[1].breaker.status(), { state: 'closed' })
   await admin.config('SET', 'maxmemory', '0')
   await degraded(replicas, false)
+  t.equal(replicas[0].breaker.status().storeProblem, '')
 })
 
 t.test('notices are cut off: the listeners come back, the state is told meanwhile', { buffered: true }, async (t) => {

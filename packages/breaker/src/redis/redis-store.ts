@@ -4,6 +4,7 @@ import { type FallbackRecord, initialRecord, shiftTimes } from '../state/record.
 import type { Command } from '../state/reducer.ts'
 import { type FallbackStore, type News, type StoreContext, TICK_MS } from '../store/store.ts'
 import type { WindowCounts } from '../types.ts'
+import { learnedChange, soleMessage } from './alone.ts'
 import { createScript } from './client.ts'
 import { decodeNotice, decodeReply, encodeMessage, encodeRules, type TimedReply } from './codec.ts'
 import { createLink, type Link } from './link.ts'
@@ -53,6 +54,7 @@ export class RedisStore implements FallbackStore {
   #degraded = false
   #problem = ''
   #lastAnswerAt = 0
+  #hasAnswered = false
   #live = 1
 
   constructor(options: RedisStoreOptions) {
@@ -88,7 +90,6 @@ export class RedisStore implements FallbackStore {
     return this.#degraded
   }
 
-  /** Why Redis could not be used the last time; empty when it could. */
   get problem(): string {
     return this.#problem
   }
@@ -180,7 +181,12 @@ export class RedisStore implements FallbackStore {
     if (this.#orders.length > 0) return this.#schedule(0)
     const soon = this.#urgent || (!this.#degraded && this.#outbox!.waiting)
     this.#urgent = false
-    this.#schedule(soon ? HURRY_MS : TICK_MS * (1 + TICK_JITTER * (random() * 2 - 1)))
+    this.#schedule(soon || this.#isNew(clock.now()) ? HURRY_MS : TICK_MS * (1 + TICK_JITTER * (random() * 2 - 1)))
+  }
+
+  /** The connection may need a moment: until something is known of the others, Redis is asked again and again. */
+  #isNew(now: number): boolean {
+    return !this.#hasAnswered && now - this.#lastAnswerAt < READY_MS
   }
 
   #message(command: Command | null, leaving: boolean): Message {
@@ -209,6 +215,7 @@ export class RedisStore implements FallbackStore {
     const now = context.clock.now()
     this.#outbox!.delivered()
     this.#degraded = false
+    this.#hasAnswered = true
     this.#problem = ''
     this.#lastAnswerAt = now
     this.#live = reply.live
@@ -252,21 +259,13 @@ export class RedisStore implements FallbackStore {
     const keeper = this.#keeper
     if (context === undefined || keeper === undefined) return
     const now = context.clock.now()
-    const number = ++this.#attempts
-    const message: Message = {
+    const message = soleMessage(this.#options.replica, ++this.#attempts, keeper.record, {
       ...context.self(),
-      replica: this.#options.replica,
-      attempt: number,
-      part: number,
-      // The window of this replica holds them already.
-      counts: noCounts(),
       succeeded: trialSucceeded === true ? 1 : 0,
       failed: trialSucceeded === false ? 1 : 0,
       command,
-      jitter: context.random() * 2 - 1,
-      known: keeper.record,
-      leaving: false
-    }
+      jitter: context.random() * 2 - 1
+    })
     const { changes, granted } = exchange(keeper, message, now, { ...context.rules(), settleMs: 0 })
     if (changes.length > 0) this.#outbox!.clear()
     context.onUpdate({ changes, decidedHere: true, granted, askedAt: now })
@@ -289,9 +288,4 @@ export class RedisStore implements FallbackStore {
     if (this.#telling) this.#urgent = true
     else this.#schedule(0)
   }
-}
-
-/** A change that another replica has made; its evidence stayed there. */
-function learnedChange(before: FallbackRecord, record: FallbackRecord): Change {
-  return { from: before.state, record, actor: '', counts: noCounts(), votes: 0, live: 0, results: 0, failures: 0 }
 }

@@ -19,6 +19,7 @@ const MAX_ROUNDS = 8
 class MemoryStore implements FallbackStore {
   readonly kind = 'memory'
   readonly degraded = false
+  readonly problem = ''
   readonly decidesAlone = true
   readonly live = 1
   #context: StoreContext | undefined

@@ -59,6 +59,8 @@ export interface FallbackStore {
   readonly record: FallbackRecord
   /** Whether the shared state is out of reach, so that this replica decides alone. */
   readonly degraded: boolean
+  /** Why the shared state could not be reached the last time; empty when it could. */
+  readonly problem: string
   /** Whether this replica's vote is the whole verdict, and carried out at once. */
   readonly decidesAlone: boolean
   /** Replicas that were heard of lately, this one included. */

@@ -42,6 +42,10 @@ export async function startReplica(t: Test, url: string, options: ReplicaOptions
   const connections = [new Redis(url, CONNECTION), new Redis(url, CONNECTION)] as const
   for (const connection of connections) connection.on('error', () => {})
   const [client, subscriber] = connections
+  // As the api does: the connections get a moment before the first chat.
+  await waitFor(() => connections.every(({ status }) => status === 'ready'), { what: 'Redis', timeoutMs: 1000 }).catch(
+    () => {}
+  )
   const store = createRedisStore({
     client: options.client ?? client,
     ...(options.withoutNotices ? {} : { subscriber }),
