@@ -6,9 +6,9 @@ import { REPOSITORY_ROOT } from '../../src/paths.ts'
 import { anchors, codeSpans, linkTargets } from './fixtures/markdown.ts'
 
 // What npm start or an operator makes, so that no clone has it from the beginning.
-const MADE_LATER = new Set(['.env', '.semibot/dev.env', 'dev.env', 'processes.json', 'secrets.json'])
+const MADE_LATER = /^(?:\.semibot\/|processes\.json$|secrets\.json$)/
 
-const FILE = /^[\w.@*-]+(?:\/[\w.@*-]+)*\.(?:ts|mjs|js|md|json|yaml|yml|html|sh|env|example|taprc)$/
+const FILE = /^[\w.@*-]+(?:\/[\w.@*-]+)*\.(?:ts|mjs|js|md|json|yaml|yml|html|sh|example|taprc)$/
 const FOLDER = /^[\w.@*-]+(?:\/[\w.@*-]+)*\/$/
 const IN_A_TOP_FOLDER = /^(?:apps|packages|docs|bench|scripts|\.ci|\.github)\/[\w.@*/-]+$/
 
@@ -36,7 +36,7 @@ function missingPaths(page: string): string[] {
     (span) =>
       isPath(span) &&
       !span.includes('NNNN') &&
-      !MADE_LATER.has(span) &&
+      !MADE_LATER.test(span) &&
       !bases.some((base) => globSync(join(base, span), { cwd: REPOSITORY_ROOT }).length > 0)
   )
 }
