@@ -92,7 +92,7 @@ export class EventStreamHandler implements Dispatcher.DispatchHandler {
     if (this.#settled) return
     this.#bytes += piece.length
     try {
-      this.#handlers.onActivity?.()
+      this.#handlers.onActivity?.(piece.length)
       if (this.#refused !== undefined) {
         this.#collect(piece)
         return

@@ -20,8 +20,8 @@ export interface ServerSentEvent {
 export interface EventStreamHandlers {
   /** The head of the answer is here; also for an answer that is then refused. */
   onOpen?(status: number, headers: Record<string, string | string[]>): void
-  /** Some bytes of the body are here, whatever they mean: the server lives. */
-  onActivity?(): void
+  /** So many bytes of the body are here, whatever they mean: the server lives. */
+  onActivity?(bytes: number): void
   onEvent(event: ServerSentEvent): void
   onComment?(text: string): void
 }

@@ -5,7 +5,7 @@ import {
   HEADERS,
   isTerminal
 } from '@semibot/chat-protocol'
-import { openEventStream, type ServerSentEvent } from '@semibot/chat-protocol/event-stream'
+import { EventStreamError, openEventStream, type ServerSentEvent } from '@semibot/chat-protocol/event-stream'
 import type { Dispatcher } from 'undici'
 import { type ChatExecution, type ExecutionContext, ExecutionError, type ExecutionOutcome } from './chat-executor.ts'
 import { protocolError, timerError, toExecutionCode, toExecutionError } from './runtime-errors.ts'
@@ -19,6 +19,11 @@ export interface RuntimeCallOptions {
 
 /** The runtime ends an execution at its deadline by itself; this much later the api stops waiting for it. */
 const DEADLINE_MARGIN_MS = 500
+/**
+ * What shows that the runtime is at work: a whole event, a whole heartbeat, or a piece of a large event. A sick one that
+ * sends a few bytes now and then would hold a chat until its deadline.
+ */
+const LIVELY_BYTES = 512
 /** How long a runtime is waited for that was told to stop. */
 const FENCE_MS = 200
 
@@ -56,11 +61,22 @@ export async function callRuntime(
         signal: call.signal,
         flow: context.flow
       },
-      { onActivity: watch.activity, onEvent: (event) => state.take(event) }
+      {
+        onActivity: (bytes) => {
+          if (bytes >= LIVELY_BYTES) watch.activity()
+        },
+        onComment: watch.activity,
+        onEvent: (event) => {
+          watch.activity()
+          state.take(event)
+        }
+      }
     )
     return state.outcome()
   } catch (error) {
     if (context.signal.aborted) throw context.signal.reason
+    // A connection that breaks after the last event takes nothing away from the answer.
+    if (state.isComplete && error instanceof EventStreamError && error.kind === 'reset') return state.outcome()
     watch.stop()
     const reason = call.signal.aborted ? call.signal.reason : toExecutionError(error)
     if (!call.signal.aborted) call.abort()
@@ -105,6 +121,11 @@ class RuntimeStream {
     this.#execution = execution
     this.#context = context
     this.#accepted = accepted
+  }
+
+  /** The runtime has said that the answer is complete. */
+  get isComplete(): boolean {
+    return this.#ended?.type === 'execution.completed'
   }
 
   take(frame: ServerSentEvent): void {

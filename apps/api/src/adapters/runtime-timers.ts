@@ -2,14 +2,14 @@
 export interface RuntimeTimeouts {
   /** From the request to `execution.started`. */
   acceptMs: number
-  /** Between two bytes of the stream; the runtime sends a heartbeat each second. */
+  /** Between two signs of life on the stream; the runtime sends a heartbeat each second. */
   stallMs: number
 }
 
 export type RuntimeTimer = 'accept' | 'stall' | 'deadline'
 
 export interface RuntimeWatch {
-  /** Any byte arrived. */
+  /** A sign of life arrived. */
   activity(): void
   /** The runtime has accepted the execution. */
   accepted(): void

@@ -237,6 +237,54 @@ t.test('a runtime that does not accept, or falls silent, is given up and its cal
   t.pass('the runtime saw both calls end')
 })
 
+t.test('a runtime that sends single bytes now and then is as silent as one that sends none', async (t) => {
+  const dripping = await run(
+    t,
+    (call) => {
+      call.begin()
+      const drip = setInterval(() => call.response.write(':'), 20)
+      void call.closed.then(() => clearInterval(drip))
+    },
+    { timeouts: { acceptMs: 5000, stallMs: 300 } }
+  )
+  t.match((await dripping.end).error, { code: 'RUNTIME_STALLED', origin: 'runtime' })
+  await dripping.runtime.calls[0]?.closed
+})
+
+t.test('heartbeats and pieces of a large event are signs of life', async (t) => {
+  for (const sign of [': heartbeat\n\n', 'x'.repeat(600)]) {
+    const { end } = await run(
+      t,
+      (call) => {
+        call.begin()
+        if (!sign.startsWith(':')) call.response.write('data: ')
+        let signs = 0
+        const beat = setInterval(() => {
+          call.response.write(sign)
+          if (++signs < 12) return
+          clearInterval(beat)
+          call.response.destroy()
+        }, 50)
+      },
+      { timeouts: { acceptMs: 5000, stallMs: 300 } }
+    )
+    t.match((await end).error, { code: 'RUNTIME_UNAVAILABLE' }, 'not given up in 600 ms, until the connection ends')
+  }
+})
+
+t.test('a connection that breaks after the last event takes nothing away from the answer', async (t) => {
+  const { end } = await run(t, (call) => {
+    const { response } = call
+    response.end = ((): typeof response => {
+      response.write('', () => response.socket?.destroySoon())
+      return response
+    }) as typeof response.end
+    call.begin()
+    call.finish('Hi')
+  })
+  t.match((await end).outcome, { finishReason: 'stop' })
+})
+
 t.test('a cancelled chat closes the call and gives the reason back', async (t) => {
   const abort = new AbortController()
   const { end, runtime } = await run(
