@@ -1,0 +1,100 @@
+import { type Figure, type FigureContext, figure, type Scenario } from '../figure.ts'
+import { shareInRuntime, summarizeLoad, touchedBy } from '../load/summary.ts'
+import { type Strike, strikeUnderLoad } from './strike.ts'
+
+/** Chats that begin this long after the fault may still meet it. */
+const SHADOW_MS = 3000
+const IN_RUNTIME = 0.95
+
+/** The only runtime dies, or hangs, under load. */
+export const killScenario: Scenario = {
+  name: 'kill',
+  about: 'kill -9 of the only runtime under load',
+  run: (context) => strike(context, 'SIGKILL', { pauseMs: 1000, extraShare: 0.1 })
+}
+
+export const stopScenario: Scenario = {
+  name: 'stop',
+  about: 'SIGSTOP of the only runtime under load',
+  run: (context) => strike(context, 'SIGSTOP', { pauseMs: 2500, extraShare: 0.2 })
+}
+
+async function strike(
+  context: FigureContext,
+  signal: 'SIGKILL' | 'SIGSTOP',
+  limits: { pauseMs: number; extraShare: number }
+): Promise<Figure[]> {
+  const { chats, rate } = context
+  const result = await strikeUnderLoad(context, { signal, rate, chats })
+  await result.api.stop()
+  await result.runtime.stop()
+
+  const { records, faultAt, extraCalls } = result
+  const all = summarizeLoad(records)
+  const touched = summarizeLoad(touchedBy(records, faultAt, SHADOW_MS))
+  const inRuntime = shareInRuntime(records, faultAt)
+  const extraShare = extraCalls / records.length
+  const continued = records.filter((record) => record.writers === 2).length
+  const fault = signal === 'SIGKILL' ? 'kill -9 of the only runtime' : 'SIGSTOP of the only runtime'
+  const figures = [
+    figure(
+      {
+        fault: `${fault}: answers`,
+        asked: '0 failed, each answer whole and unmixed',
+        measured: `${all.failed} of ${all.chats} failed at ${rate} chats/s${all.problem === '' ? '' : ` (${all.problem})`}, ${continued} varying answers continued by a second call`
+      },
+      all.failed === 0,
+      result.findings
+    ),
+    figure(
+      {
+        fault: `${fault}: in the runtime at the fault`,
+        asked: '>= 95 %',
+        measured: `${percent(inRuntime)} of the chats under way`
+      },
+      inRuntime >= IN_RUNTIME,
+      []
+    ),
+    figure(
+      {
+        fault: `${fault}: longest pause`,
+        asked: `p99 <= ${limits.pauseMs / 1000} s`,
+        measured: `p99 ${seconds(touched.pauseP99Ms)}, longest ${seconds(touched.pauseMaxMs)}, of ${touched.chats} chats touched`
+      },
+      touched.chats > 0 && touched.pauseP99Ms <= limits.pauseMs,
+      []
+    ),
+    figure(
+      {
+        fault: `${fault}: extra model calls`,
+        asked: `<= ${percent(limits.extraShare)}`,
+        measured: `${extraCalls} of ${records.length} chats (${percent(extraShare)})`
+      },
+      extraShare <= limits.extraShare,
+      []
+    )
+  ]
+  if (signal === 'SIGKILL') figures.push(detection(result, 'under load'))
+  return figures
+}
+
+/** From the fault to the fallback. */
+export function detection({ fallbackMs, failuresBefore }: Strike, when: string): Figure {
+  return figure(
+    {
+      fault: `hard fault to fallback, ${when}`,
+      asked: '<= 150 ms, or 5 failures',
+      measured: `${fallbackMs.toFixed(0)} ms, ${failuresBefore} failed chats before it`
+    },
+    fallbackMs <= 150 || failuresBefore <= 5,
+    []
+  )
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(2)} s`
+}

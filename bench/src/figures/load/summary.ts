@@ -1,0 +1,56 @@
+import { quantile } from '../../types.ts'
+import type { ChatRecord } from './chat-load.ts'
+
+/** What a load came to. Times in milliseconds. */
+export interface LoadSummary {
+  chats: number
+  failed: number
+  /** The first of what went wrong; empty when nothing did. */
+  problem: string
+  durationP50Ms: number
+  durationP99Ms: number
+  pauseP99Ms: number
+  pauseMaxMs: number
+}
+
+export function summarizeLoad(records: readonly ChatRecord[]): LoadSummary {
+  const failed = records.filter((record) => record.problem !== '')
+  const durations = sorted(records.map((record) => record.endedAt - record.sentAt))
+  const pauses = sorted(records.map((record) => record.pauseMs))
+  return {
+    chats: records.length,
+    failed: failed.length,
+    problem: failed[0]?.problem ?? '',
+    durationP50Ms: quantile(durations, 0.5),
+    durationP99Ms: quantile(durations, 0.99),
+    pauseP99Ms: quantile(pauses, 0.99),
+    pauseMaxMs: pauses.at(-1) ?? 0
+  }
+}
+
+/** The chats that a moment divides: sent before it, ended after it. */
+export function inFlightAt(records: readonly ChatRecord[], at: number): ChatRecord[] {
+  return records.filter((record) => record.sentAt < at && record.endedAt > at)
+}
+
+/** Of the chats under way at that moment, the share that the runtime had accepted. */
+export function shareInRuntime(records: readonly ChatRecord[], at: number): number {
+  const inFlight = inFlightAt(records, at)
+  const inRuntime = inFlight.filter(({ mode, startedAt }) => mode === 'runtime_orchestrator' && startedAt < at)
+  return inFlight.length === 0 ? 0 : inRuntime.length / inFlight.length
+}
+
+/** The chats that a fault could touch: under way when it struck, or begun within `forMs` after it. */
+export function touchedBy(records: readonly ChatRecord[], faultAt: number, forMs: number): ChatRecord[] {
+  return records.filter((record) => record.endedAt > faultAt && record.sentAt < faultAt + forMs)
+}
+
+/** 99th percentile of the durations of the chats that were sent in this time. */
+export function durationP99(records: readonly ChatRecord[], from: number, to: number): number {
+  const within = records.filter((record) => record.sentAt >= from && record.sentAt < to)
+  return quantile(sorted(within.map((record) => record.endedAt - record.sentAt)), 0.99)
+}
+
+function sorted(values: number[]): Float64Array {
+  return Float64Array.from(values).sort()
+}
