@@ -7,7 +7,6 @@ import { createInstancePicker } from './instances/instance-picker.ts'
 import { InstanceSet } from './instances/instance-set.ts'
 import { createProber } from './prober.ts'
 import { countsOf } from './rolling-window.ts'
-import type { Change } from './state/exchange.ts'
 import type { VoteReason } from './state/reducer.ts'
 import { DEFAULT_RULES, type FallbackRules } from './state/rules.ts'
 import { createMemoryStore } from './store/memory-store.ts'
@@ -33,6 +32,8 @@ const UNHEALTHY_TRIAL_AFTER_MS = 4000
 const UNHEALTHY_TRIAL_EVERY_MS = 500
 const ROTATE_MS = 1000
 
+const NOTHING_NEW = { changes: [], decidedHere: true, rejoined: false }
+
 /** Brings the store, the instances with their circuits and the gate together, and keeps them in step. */
 export class BreakerCore {
   readonly clock: Clock
@@ -46,7 +47,7 @@ export class BreakerCore {
   readonly #heldBack = createHeldBack((counts) => this.store.report({ counts, urgent: true }))
   #rules: FallbackRules
   #state: BreakerState = 'closed'
-  #epoch = 0
+  #revision = 0
   /** Why only this replica left the runtime, and since when. */
   #localWhy: VoteReason | '' = ''
   #localSince = 0
@@ -149,7 +150,7 @@ export class BreakerCore {
       this.#told = vote
       this.store.report({ urgent: true })
     }
-    this.#refresh([], true)
+    this.#refresh(NOTHING_NEW)
   }
 
   #vote(): VoteReason | '' {
@@ -175,14 +176,14 @@ export class BreakerCore {
 
   #onUpdate(update: StoreUpdate): void {
     const now = this.clock.now()
-    this.#refresh(update.changes, update.decidedHere)
+    this.#refresh(update)
     const { record } = this.store
     if (record.state !== 'open') this.#healthRecovered = false
     this.gate.follow(record, now - record.since)
     if (update.granted > 0 && now - update.askedAt < this.#rules.leaseMs / 4) {
       this.trials.grant(update.granted, this.gate.isProven)
     }
-    this.instances.tick()
+    if (record.state === 'closed') this.instances.tick()
     if (now - this.#rotatedAt >= ROTATE_MS) {
       this.#rotatedAt = now
       this.instances.rotate()
@@ -191,18 +192,20 @@ export class BreakerCore {
   }
 
   /** Brings circuits and gate to the state that holds now, and tells what has changed. */
-  #refresh(changes: readonly Change[], decidedHere: boolean): void {
-    const { record } = this.store
-    const isNewEpoch = record.epoch !== this.#epoch
-    if (isNewEpoch) {
-      this.#epoch = record.epoch
+  #refresh({ changes, decidedHere, rejoined }: Pick<StoreUpdate, 'changes' | 'decidedHere' | 'rejoined'>): void {
+    const { record, revision } = this.store
+    const isNew = revision !== this.#revision
+    if (isNew) {
+      this.#revision = revision
       this.#told = ''
-      if (record.state === 'closed') this.instances.takeBack(record.rule !== 'recovered')
+      // What this replica found out alone stays its own view, and its vote.
+      if (rejoined) this.instances.keepOut()
+      else if (record.state === 'closed') this.instances.takeBack(record.rule !== 'recovered')
     }
     const before = this.#state
     const why = this.store.decidesAlone ? '' : this.#vote()
     const state = why === '' ? record.state : 'open'
-    if (!isNewEpoch && state === before && why === this.#localWhy) return
+    if (!isNew && state === before && why === this.#localWhy) return
 
     const wasLocal = this.#localWhy !== ''
     this.#state = state
@@ -214,6 +217,7 @@ export class BreakerCore {
     this.gate.enter(state, record, why)
     this.gate.follow(record, this.clock.now() - record.since)
 
+    if (rejoined && state === before) return
     const at = this.clock.wallNow()
     let told = before
     const frame = (to: BreakerState): TransitionFrame => {

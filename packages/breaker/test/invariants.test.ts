@@ -120,6 +120,7 @@ t.test('I9: a minority never opens the cluster, a strict majority does', (t) => 
           succeeded: 0,
           failed: 0,
           command,
+          isRepeated: false,
           wanted: 0,
           vote,
           healthRecovered: false,
@@ -154,7 +155,7 @@ t.test('I9: replicas that are gone do not count', (t) => {
   const keeper = createKeeper(START, RULES)
   const quiet = {
     ...{ counts: noCounts(), succeeded: 0, failed: 0, command: null, wanted: 0, healthRecovered: false },
-    ...{ jitter: 0, leaving: false }
+    ...{ jitter: 0, leaving: false, isRepeated: false }
   }
   const say = (replica: string, number: number, afterMs: number, vote: Message['vote'], leaving = false) =>
     exchange(
@@ -185,7 +186,7 @@ t.test('I13: a reset sticks whatever comes from before it, and twice is the same
     for (const each of sequence) send(each, {})
     const old = keeper.record
     const reset = (each: Step) =>
-      send({ ...each, samePart: false, late: false }, { command: { type: 'reset', actor: 'o' } })
+      send({ ...each, samePart: false, late: false }, { command: { type: 'reset', actor: 'o' }, isRepeated: false })
     const first = stale[0]?.each
     if (first === undefined) return true
     reset({ ...first, afterMs: 0 })

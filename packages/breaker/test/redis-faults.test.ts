@@ -2,7 +2,16 @@ import { waitFor } from '@semibot/stack/test'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import type { RedisClient } from '../src/redis/index.ts'
-import { all, flushes, type Replica, startOwnRedis, startReplica, startThree } from './helpers/replicas.ts'
+import {
+  all,
+  createCuttableClient,
+  flushes,
+  type Replica,
+  startOwnRedis,
+  startReplica,
+  startThree
+} from './helpers/replicas.ts'
+import { ONLY } from './helpers/simulation.ts'
 
 const degraded = (replicas: Replica[], expected: boolean) =>
   waitFor(() => replicas.every(({ breaker }) => breaker.status().degraded === expected), {
@@ -134,6 +143,45 @@ t.test('an order is obeyed here at once while Redis hangs, and by all afterwards
   await all(replicas, 'open')
   for (const { breaker } of replicas) t.match(breaker.status(), { forced: { mode: 'open', actor: 'operator' } })
   t.equal(replicas.flatMap(({ transitions }) => transitions).filter(({ decidedHere }) => decidedHere).length, 1)
+})
+
+t.test('a replica that was cut off from everything does not take the others with it', { buffered: true }, async (t) => {
+  const redis = await startOwnRedis(t)
+  const { admin, pool, replicas } = await startThree(t, redis.url)
+  const { client, cut, mend } = createCuttableClient(t, redis.url)
+  const lonely = await startReplica(t, redis.url, { pool, client, withoutNotices: true })
+  await flushes(admin, pool, 5)
+  cut()
+  await degraded([lonely], true)
+  await lonely.fails(5)
+  t.match(lonely.breaker.status(), { state: 'open', degraded: true, scope: 'cluster' })
+  lonely.runtimeWorks = false
+  for (const isGood of [false, true, false, false, false]) lonely.breaker.reportHealth(ONLY, isGood)
+  await waitFor(() => lonely.transitions.length > 2, { what: 'it decides again and again', timeoutMs: 15_000 })
+  mend()
+  await degraded([lonely], false)
+  await flushes(admin, pool, 6)
+  for (const { breaker, transitions } of replicas) {
+    t.match(breaker.status(), { state: 'closed', fallback: false, epoch: 0, replicas: 4 })
+    t.strictSame(transitions, [])
+  }
+  t.match(lonely.breaker.status(), { state: 'open', scope: 'replica', epoch: 0 }, 'its view is one vote')
+  for (const { from, to, scope } of lonely.transitions) if (scope === 'replica') t.equal(`${from}-${to}`, 'never')
+})
+
+t.test('an order that could not be told does not undo a later one of somebody else', { buffered: true }, async (t) => {
+  const redis = await startOwnRedis(t)
+  const { admin, pool, replicas } = await startThree(t, redis.url)
+  const { client, cut, mend } = createCuttableClient(t, redis.url)
+  const lonely = await startReplica(t, redis.url, { pool, client, withoutNotices: true })
+  cut()
+  t.match(await lonely.breaker.reset('early'), { state: 'closed' })
+  await replicas[0].breaker.force({ mode: 'open', reason: 'kill switch', actor: 'later', expiresInSeconds: 60 })
+  mend()
+  await all([...replicas, lonely], 'open')
+  await flushes(admin, pool, 4)
+  for (const { breaker } of [...replicas, lonely])
+    t.match(breaker.status(), { state: 'open', forced: { actor: 'later' } })
 })
 
 t.test('evidence from a hang is told once, in full, when it is over', { buffered: true }, async (t) => {

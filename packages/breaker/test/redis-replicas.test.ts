@@ -66,6 +66,16 @@ t.test('W9: replicas that share a Redis', async (t) => {
     ])
   })
 
+  t.test('without health checks a minority tries again when its time is over', { buffered: true }, async (t) => {
+    const { replicas } = await startThree(t, url)
+    const [a] = replicas
+    await a.fails(5)
+    t.match(a.breaker.status(), { state: 'open', scope: 'replica' })
+    t.ok((await all(replicas, 'closed', 10_000)) > 3000)
+    await a.fails(1)
+    t.match(a.breaker.status(), { state: 'open', scope: 'replica' }, 'where one failure is enough')
+  })
+
   t.test('evidence too thin on each replica trips together', { buffered: true }, async (t) => {
     const { replicas } = await startThree(t, url)
     for (const replica of replicas) {

@@ -4,7 +4,15 @@ import type { VoteReason } from '../state/reducer.ts'
 import type { BreakerState, OutcomeClass } from '../types.ts'
 import { InstanceCircuit } from './instance-circuit.ts'
 import { hashText } from './rendezvous.ts'
-import { afterCall, afterClose, afterHealthCheck, afterTime, newService, type ServiceState } from './service-state.ts'
+import {
+  afterCall,
+  afterClose,
+  afterHealthCheck,
+  afterTime,
+  newService,
+  type ServiceState,
+  stayOut
+} from './service-state.ts'
 
 /** One runtime instance with its circuits. */
 export interface RuntimeInstance {
@@ -117,7 +125,6 @@ export class InstanceSet {
 
   /** Ends ejections whose time is over. */
   tick(): void {
-    if (this.#state !== 'closed') return
     for (const instance of this.#instances.values()) {
       this.#change(instance, afterTime(instance.service, this.#options.clock.now()))
     }
@@ -134,6 +141,13 @@ export class InstanceSet {
       const before = instance.service
       instance.service = afterClose(before, instance.trialSucceeded, orderedBack, this.#options.clock.now())
       this.#tell(instance, before)
+    }
+  }
+
+  /** What is out stays out for another while. */
+  keepOut(): void {
+    for (const instance of this.#instances.values()) {
+      instance.service = stayOut(instance.service, this.#options.clock.now())
     }
   }
 

@@ -112,6 +112,12 @@ export function afterHealthCheck(
   return { state: { ...state, badHealth, out }, recovered: false }
 }
 
+/** An ejection that has ended unnoticed, while nothing was called, begins again. */
+export function stayOut(state: ServiceState, now: number, rules = SERVICE_RULES): ServiceState {
+  if (state.out === '') return state
+  return { ...state, ejectedUntil: Math.max(state.ejectedUntil, now + rules.ejectionMs) }
+}
+
 /** As time goes by: an ejection for hard errors ends by itself, unless the health is known to be bad. */
 export function afterTime(state: ServiceState, now: number, rules = SERVICE_RULES): ServiceState {
   if (state.out !== 'unavailable' || now < state.ejectedUntil || state.badHealth >= rules.badHealthLimit) return state

@@ -1,13 +1,13 @@
 import { noCounts } from '../rolling-window.ts'
-import { type Change, createKeeper, exchange, type Keeper, type Message } from '../state/exchange.ts'
+import type { Message } from '../state/exchange.ts'
 import { type FallbackRecord, initialRecord, shiftTimes } from '../state/record.ts'
 import type { Command } from '../state/reducer.ts'
 import { type FallbackStore, type News, type StoreContext, TICK_MS } from '../store/store.ts'
 import type { WindowCounts } from '../types.ts'
-import { learnedChange, soleMessage } from './alone.ts'
 import { createScript } from './client.ts'
 import { decodeNotice, decodeReply, encodeMessage, encodeRules, type TimedReply } from './codec.ts'
 import { createLink, type Link } from './link.ts'
+import { LocalState } from './local-state.ts'
 import type { RedisStoreOptions } from './options.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import { exchangeScript } from './script.ts'
@@ -29,7 +29,7 @@ interface Order {
 /**
  * Shares the product state between replicas through Redis: one atomic script, four times a second, never on
  * the path of a call. Redis is advice: while it does not answer, this replica decides alone on its own
- * evidence, and the higher epoch wins when they meet again.
+ * evidence, and takes the shared state over when they meet again.
  */
 export class RedisStore implements FallbackStore {
   readonly kind = 'redis'
@@ -40,11 +40,10 @@ export class RedisStore implements FallbackStore {
   readonly #opened = Promise.withResolvers<void>()
   readonly #orders: Order[] = []
   #context: StoreContext | undefined
-  /** What is known of the shared state, and the evidence of this replica alone. */
-  #keeper: Keeper | undefined
+  #state: LocalState | undefined
   #outbox: Outbox | undefined
   #link: Link | undefined
-  #shared: WindowCounts = noCounts()
+  #sharedCounts: WindowCounts = noCounts()
   #timer: unknown
   #timerAt = Number.POSITIVE_INFINITY
   #attempts = 0
@@ -68,7 +67,7 @@ export class RedisStore implements FallbackStore {
     const { clock } = context
     const { windowSeconds, maxSamples } = context.rules()
     this.#context = context
-    this.#keeper = createKeeper(clock.now(), context.rules())
+    this.#state = new LocalState(this.#options.replica, context)
     this.#outbox = createOutbox({ windowSeconds, maxSamples, now: () => clock.now() })
     const timeoutMs = this.#options.commandTimeoutMs ?? 200
     this.#link = createLink({ timeoutMs, clock, onLateAnswer: () => this.#schedule(0) })
@@ -79,7 +78,11 @@ export class RedisStore implements FallbackStore {
   }
 
   get record(): FallbackRecord {
-    return this.#keeper?.record ?? initialRecord(0)
+    return this.#state?.record ?? initialRecord(0)
+  }
+
+  get revision(): number {
+    return this.#state?.revision ?? 0
   }
 
   get degraded(): boolean {
@@ -99,17 +102,14 @@ export class RedisStore implements FallbackStore {
   }
 
   counts(): WindowCounts {
-    if (!this.#degraded || this.#keeper === undefined || this.#context === undefined) return this.#shared
-    this.#keeper.now = this.#context.clock.now()
-    return this.#keeper.window.totals()
+    return this.#degraded && this.#state !== undefined ? this.#state.counts() : this.#sharedCounts
   }
 
   report(news: News): void {
     const { counts, trialSucceeded, urgent } = news
-    if (this.#context === undefined || this.#keeper === undefined || this.#outbox === undefined) return
+    if (this.#state === undefined || this.#outbox === undefined) return
     if (counts !== undefined) {
-      this.#keeper.now = this.#context.clock.now()
-      this.#keeper.window.add(counts)
+      this.#state.count(counts)
       this.#outbox.add(counts)
     }
     if (trialSucceeded !== undefined && !this.#degraded) this.#outbox.addTrial(trialSucceeded)
@@ -135,7 +135,7 @@ export class RedisStore implements FallbackStore {
     context.clock.clearTimeout(this.#timer)
     const { subscriber } = this.#options
     subscriber?.off('message', this.#onMessage)
-    const goodbyes = [this.#send(this.#message(null, true))]
+    const goodbyes = [this.#send(this.#message(true))]
     if (subscriber !== undefined) goodbyes.push(this.#link!.send(() => subscriber.unsubscribe(this.#channel)))
     this.#context = undefined
     await Promise.allSettled(goodbyes)
@@ -169,17 +169,15 @@ export class RedisStore implements FallbackStore {
     const order = this.#orders.shift()
     const askedAt = clock.now()
     try {
-      // An order goes with a part of its own: an old one, sent again, may be one that Redis has counted.
-      if (order !== undefined) this.#outbox!.clear()
-      const reply = decodeReply(await this.#send(this.#message(order?.command ?? null, false)))
-      this.#take(reply, askedAt)
+      if (order !== undefined) this.#outbox!.order(order.command)
+      this.#take(decodeReply(await this.#send(this.#message(false))), askedAt)
     } catch (error) {
       this.#doWithout(error, order)
     }
     order?.done()
     this.#telling = false
     if (this.#orders.length > 0) return this.#schedule(0)
-    const soon = this.#urgent || (!this.#degraded && this.#outbox!.waiting)
+    const soon = this.#urgent
     this.#urgent = false
     this.#schedule(soon || this.#isNew(clock.now()) ? HURRY_MS : TICK_MS * (1 + TICK_JITTER * (random() * 2 - 1)))
   }
@@ -189,16 +187,15 @@ export class RedisStore implements FallbackStore {
     return !this.#hasAnswered && now - this.#lastAnswerAt < READY_MS
   }
 
-  #message(command: Command | null, leaving: boolean): Message {
+  #message(leaving: boolean): Message {
     const { random, self } = this.#context!
     return {
       ...self(),
       ...this.#outbox!.next(),
       replica: this.#options.replica,
       attempt: ++this.#attempts,
-      command,
       jitter: random() * 2 - 1,
-      known: this.#keeper!.record,
+      known: this.#state!.shared,
       leaving
     }
   }
@@ -219,29 +216,18 @@ export class RedisStore implements FallbackStore {
     this.#problem = ''
     this.#lastAnswerAt = now
     this.#live = reply.live
-    this.#shared = reply.counts
+    this.#sharedCounts = reply.counts
     this.#opened.resolve()
     this.#subscribe()
     const shift = now - reply.now
     const changes = reply.changes.map((change) => ({ ...change, record: shiftTimes(change.record, shift) }))
-    this.#learn(shiftTimes(reply.record, shift), changes, reply.granted, askedAt)
-  }
-
-  /** Takes over what Redis holds. */
-  #learn(record: FallbackRecord, own: Change[], granted: number, askedAt: number): void {
-    const keeper = this.#keeper!
-    const before = keeper.record
-    if (record.epoch < before.epoch) return
-    const changed = record.epoch !== before.epoch || record.state !== before.state
-    const decided = own.filter((change) => change.record.epoch > before.epoch)
-    keeper.record = record
-    if (changed) {
-      this.#outbox!.clear()
-      keeper.window.clear()
-    }
-    const changes = changed && decided.length === 0 ? [learnedChange(before, record)] : decided
-    this.#context?.onUpdate({ changes, decidedHere: decided.length > 0, granted, askedAt })
-    if (decided.length > 0 && this.#context?.self().wanted) this.#urgent = true
+    const state = this.#state!
+    // An answer that was overtaken by a newer one.
+    if (reply.record.epoch < state.shared.epoch) return
+    const { isNew, ...learned } = state.learn(shiftTimes(reply.record, shift), changes)
+    if (isNew) this.#outbox!.clear()
+    context.onUpdate({ ...learned, granted: reply.granted, askedAt })
+    if (learned.decidedHere && context.self().wanted > 0) this.#urgent = true
   }
 
   /** Redis did not answer: an order holds here all the same, and after a while this replica decides alone. */
@@ -250,25 +236,16 @@ export class RedisStore implements FallbackStore {
     if (context === undefined) return
     this.#problem = error instanceof Error ? error.message : String(error)
     this.#degraded ||= context.clock.now() - this.#lastAnswerAt >= DEGRADED_AFTER_MS
-    if (order !== undefined) this.#outbox!.clear()
-    if (order !== undefined || this.#degraded) this.#decideAlone(order?.command ?? null, undefined)
+    if (order !== undefined || this.#degraded) this.#decideAlone(order?.command ?? null)
   }
 
-  #decideAlone(command: Command | null, trialSucceeded: boolean | undefined): void {
+  #decideAlone(command: Command | null, trialSucceeded?: boolean): void {
     const context = this.#context
-    const keeper = this.#keeper
-    if (context === undefined || keeper === undefined) return
-    const now = context.clock.now()
-    const message = soleMessage(this.#options.replica, ++this.#attempts, keeper.record, {
-      ...context.self(),
-      succeeded: trialSucceeded === true ? 1 : 0,
-      failed: trialSucceeded === false ? 1 : 0,
-      command,
-      jitter: context.random() * 2 - 1
-    })
-    const { changes, granted } = exchange(keeper, message, now, { ...context.rules(), settleMs: 0 })
+    if (context === undefined || this.#state === undefined) return
+    const askedAt = context.clock.now()
+    const { changes, granted } = this.#state.decide(command, trialSucceeded)
     if (changes.length > 0) this.#outbox!.clear()
-    context.onUpdate({ changes, decidedHere: true, granted, askedAt: now })
+    context.onUpdate({ changes, decidedHere: true, rejoined: false, granted, askedAt })
   }
 
   #subscribe(): void {

@@ -16,6 +16,8 @@ export interface Message {
   succeeded: number
   failed: number
   command: Command | null
+  /** The part may have been sent before: its order holds only if the state is still the one that it was given in. */
+  isRepeated: boolean
   /** Permits for trials that the replica could use now. */
   wanted: number
   vote: VoteReason | ''
@@ -105,7 +107,8 @@ export function exchange(keeper: Keeper, message: Message, now: number, rules: F
 
   const { force } = keeper.record
   if (force !== null && now >= force.until) move(endForce(keeper.record, now), AUTOMATIC)
-  if (isNewPart && message.command !== null) move(obey(keeper.record, message.command, now), message.command.actor)
+  const mayObey = isNewPart && (!message.isRepeated || isCurrent())
+  if (mayObey && message.command !== null) move(obey(keeper.record, message.command, now), message.command.actor)
   if (isNewPart && isCurrent() && keeper.record.force === null) {
     if (keeper.record.state === 'closed' && message.counts.samples > 0) keeper.window.add(message.counts)
     keeper.record = countTrials(keeper.record, message.succeeded, message.failed)

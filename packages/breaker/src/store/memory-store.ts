@@ -43,6 +43,10 @@ class MemoryStore implements FallbackStore {
     return this.#keeper?.record ?? initialRecord(0)
   }
 
+  get revision(): number {
+    return this.record.epoch
+  }
+
   counts(): WindowCounts {
     const counts = this.#keeper?.window.totals() ?? noCounts()
     addCounts(counts, this.#counts)
@@ -110,6 +114,7 @@ class MemoryStore implements FallbackStore {
       succeeded: this.#succeeded,
       failed: this.#failed,
       command,
+      isRepeated: false,
       jitter: context.random() * 2 - 1,
       known: keeper.record,
       leaving: false
@@ -118,7 +123,7 @@ class MemoryStore implements FallbackStore {
     this.#succeeded = 0
     this.#failed = 0
     const { changes, granted } = exchange(keeper, message, now, this.#rules())
-    context.onUpdate({ changes, decidedHere: true, granted, askedAt: now })
+    context.onUpdate({ changes, decidedHere: true, rejoined: false, granted, askedAt: now })
     return changes.length > 0
   }
 }

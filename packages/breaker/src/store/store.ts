@@ -32,6 +32,8 @@ export interface StoreUpdate {
   changes: Change[]
   /** Whether this replica's message made the change; else it was learned of. */
   decidedHere: boolean
+  /** This replica had decided alone and has now taken the shared state over. */
+  rejoined: boolean
   /** New permits for trials, counted from `askedAt` on the local clock. */
   granted: number
   askedAt: number
@@ -57,6 +59,8 @@ export interface FallbackStore {
   start(context: StoreContext): void
   /** The state as it is known here, times on the local clock. */
   readonly record: FallbackRecord
+  /** Another one with each new state. */
+  readonly revision: number
   /** Whether the shared state is out of reach, so that this replica decides alone. */
   readonly degraded: boolean
   /** Why the shared state could not be reached the last time; empty when it could. */

@@ -62,6 +62,7 @@ export const step: fc.Arbitrary<Step> = fc.record({
     ),
     succeeded: fc.nat(12),
     failed: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat(3) }),
+    isRepeated: fc.boolean(),
     command: fc.option(command, { freq: 12 }).map((value) => value as Command | null),
     wanted: fc.nat(8),
     vote: fc.constantFrom<VoteReason | ''>('', '', '', 'unavailable', 'health'),

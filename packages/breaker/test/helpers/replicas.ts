@@ -138,3 +138,23 @@ export async function startOwnRedis(t: Test, port?: number): Promise<RunningRedi
   })
   return redis
 }
+
+/** A connection that can be cut: then every command fails at once and reaches nobody. */
+export function createCuttableClient(t: Test, url: string): { client: RedisClient; cut(): void; mend(): void } {
+  const connection = new Redis(url)
+  t.teardown(() => connection.disconnect())
+  let isCut = false
+  const through = <T>(run: () => Promise<T>) => (isCut ? Promise.reject(new Error('cut')) : run())
+  return {
+    client: {
+      evalsha: (...args) => through(() => connection.evalsha(...args)),
+      eval: (...args) => through(() => connection.eval(...args))
+    },
+    cut() {
+      isCut = true
+    },
+    mend() {
+      isCut = false
+    }
+  }
+}

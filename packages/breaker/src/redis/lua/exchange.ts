@@ -59,7 +59,7 @@ else
 end
 
 if record.force and now >= record.force['until'] then move(endForce(), R.automatic) end
-if isNewPart and M.command then move(obey(M.command), M.command.actor) end
+if isNewPart and M.command and (not M.isRepeated or isCurrent()) then move(obey(M.command), M.command.actor) end
 if isNewPart and isCurrent() and not record.force then
   if record.state == 'closed' and M.counts.samples > 0 then addToWindow(M.counts) end
   if record.state == 'half_open' and M.succeeded + M.failed > 0 then
