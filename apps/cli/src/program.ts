@@ -8,6 +8,7 @@ import { dbMigrateCommand } from './commands/db/migrate.ts'
 import { dbPartitionsCommand } from './commands/db/partitions.ts'
 import { dbRetentionCommand } from './commands/db/retention.ts'
 import { dbStatusCommand } from './commands/db/status.ts'
+import { demoFailoverCommand } from './commands/demo.ts'
 import { devSeedCommand } from './commands/dev/seed.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { keysCreateCommand } from './commands/keys/create.ts'
@@ -70,6 +71,7 @@ Exit code: 0 done, 1 failed, 2 wrong command line.`
     ])
   )
   program.addCommand(group('dev', 'for development', [devSeedCommand(cli)]))
+  program.addCommand(group('demo', 'what it is for, live', [demoFailoverCommand(cli)]))
   program.addCommand(doctorCommand(cli))
   program.hook('preAction', (_program, command) => {
     const { json = false, debug = false } = command.optsWithGlobals<{ json?: boolean; debug?: boolean }>()
