@@ -16,7 +16,8 @@ const COMMANDS = {
   test: [...SOURCE, 'scripts/test.ts'],
   check: [...SOURCE, 'scripts/check.ts'],
   ci: [...SOURCE, 'scripts/ci.ts'],
-  bench: [...SOURCE, 'bench/src/main.ts']
+  bench: [...SOURCE, 'bench/src/main.ts'],
+  figures: [...SOURCE, 'bench/src/figures/main.ts']
 }
 
 /** The commands whose output ends with a count, whatever happens. */

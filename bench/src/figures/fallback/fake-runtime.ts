@@ -35,7 +35,6 @@ export async function startFakeRuntime(text: string): Promise<FakeRuntime> {
   }
   const server = createServer((request, response) => {
     response.on('error', () => {})
-    request.socket.on('error', () => {})
     if (request.url !== '/api/v1/execute/stream') {
       response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"healthy"}')
       return
@@ -45,6 +44,8 @@ export async function startFakeRuntime(text: string): Promise<FakeRuntime> {
       runtime.behave({ body: JSON.parse(body) as ExecuteRequest, response, socket: request.socket })
     })
   })
+  // Answers are broken off on purpose.
+  server.on('connection', (socket) => void socket.on('error', () => {}))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   runtime.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return runtime

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Figure, type FigureContext, figure, type Scenario } from '../figure.ts'
 import { shareInRuntime, summarizeLoad, touchedBy } from '../load/summary.ts'
 import { type Strike, strikeUnderLoad } from './strike.ts'
@@ -5,6 +6,8 @@ import { type Strike, strikeUnderLoad } from './strike.ts'
 /** Chats that begin this long after the fault may still meet it. */
 const SHADOW_MS = 3000
 const IN_RUNTIME = 0.95
+/** Time for a woken runtime to do what it should not. */
+const AFTER_WAKING_MS = 1500
 
 /** The only runtime dies, or hangs, under load. */
 export const killScenario: Scenario = {
@@ -26,6 +29,7 @@ async function strike(
 ): Promise<Figure[]> {
   const { chats, rate } = context
   const result = await strikeUnderLoad(context, { signal, rate, chats })
+  const woken = signal === 'SIGSTOP' ? [await wake(context, result, limits.extraShare)] : []
   await result.api.stop()
   await result.runtime.stop()
 
@@ -75,7 +79,30 @@ async function strike(
     )
   ]
   if (signal === 'SIGKILL') figures.push(detection(result, 'under load'))
-  return figures
+  return [...figures, ...woken]
+}
+
+/** The hung runtime goes on: with chats that others have finished, and with requests that nobody waits for any more. */
+async function wake({ base }: FigureContext, strike: Strike, extraShare: number): Promise<Figure> {
+  const before = await base.simulator.stats()
+  strike.runtime.kill('SIGCONT')
+  await pause(AFTER_WAKING_MS)
+  const { started = 0, open = 0 } = await base.simulator.stats()
+  const calls = started - (before.started ?? 0)
+  const { expectation, records } = strike
+  const findings = await strike.incident.check({
+    ...expectation,
+    client: [{ what: 'model calls that go on for nobody', found: open, expected: 0 }]
+  })
+  return figure(
+    {
+      fault: 'SIGSTOP of the only runtime: it wakes up again',
+      asked: `nothing stored changes, with these <= ${percent(extraShare)} extra calls`,
+      measured: `${calls} model calls for requests that nobody waited for any more`
+    },
+    (calls + strike.extraCalls) / records.length <= extraShare,
+    findings
+  )
 }
 
 /** From the fault to the fallback. */

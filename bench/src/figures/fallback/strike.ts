@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Finding, openIncident } from '@semibot/stack'
+import { type Finding, type Incident, type IncidentExpectation, openIncident } from '@semibot/stack'
 import type { Service } from '../base.ts'
 import type { FigureContext } from '../figure.ts'
 import type { ChatRecord, LoadMessage } from '../load/chat-load.ts'
@@ -25,6 +25,9 @@ export interface Strike {
   /** Chats that had failed on the runtime before that line. */
   failuresBefore: number
   findings: Finding[]
+  incident: Incident
+  /** What was expected of it, and holds from then on. */
+  expectation: IncidentExpectation
   api: Service
   runtime: Service
 }
@@ -53,7 +56,7 @@ export async function strikeUnderLoad(context: FigureContext, options: StrikeOpt
 
   const [enabledAt = Number.NaN] = api.log.times(FALLBACK_ENABLED, Math.floor(faultAt))
   const failuresBefore = api.log.times(CHAT_FAILED, Math.floor(faultAt)).filter((time) => time < enabledAt).length
-  const findings = await incident.check({
+  const expectation: IncidentExpectation = {
     client: [
       {
         what: 'chats without a whole, unmixed answer',
@@ -88,7 +91,8 @@ export async function strikeUnderLoad(context: FigureContext, options: StrikeOpt
         is: { atLeast: 1 }
       }
     ]
-  })
+  }
+  const findings = await incident.check(expectation)
   return {
     records,
     faultAt,
@@ -96,6 +100,8 @@ export async function strikeUnderLoad(context: FigureContext, options: StrikeOpt
     fallbackMs: enabledAt - faultAt,
     failuresBefore,
     findings,
+    incident,
+    expectation,
     api,
     runtime
   }

@@ -45,10 +45,10 @@ export function touchedBy(records: readonly ChatRecord[], faultAt: number, forMs
   return records.filter((record) => record.endedAt > faultAt && record.sentAt < faultAt + forMs)
 }
 
-/** 99th percentile of the durations of the chats that were sent in this time. */
-export function durationP99(records: readonly ChatRecord[], from: number, to: number): number {
+/** The duration below which this share of the chats lies that were sent in this time. */
+export function durationOf(records: readonly ChatRecord[], from: number, to: number, share: number): number {
   const within = records.filter((record) => record.sentAt >= from && record.sentAt < to)
-  return quantile(sorted(within.map((record) => record.endedAt - record.sentAt)), 0.99)
+  return quantile(sorted(within.map((record) => record.endedAt - record.sentAt)), share)
 }
 
 function sorted(values: number[]): Float64Array {
