@@ -28,6 +28,10 @@ export interface FallbackEvent {
 }
 
 export interface NewFallbackEvent {
+  /** UUIDv7; an event whose id is stored already is not stored again. Default: a new one. */
+  id?: string | undefined
+  /** When it happened. Default: when it is stored. */
+  createdAt?: Date | undefined
   kind: FallbackEvent['kind']
   state: string
   reason: string
@@ -57,7 +61,7 @@ export async function insertFallbackEvent(db: Kysely<Database>, event: NewFallba
   return await db
     .insertInto('fallback_events')
     .values({
-      id: uuidv7(),
+      id: event.id ?? uuidv7(),
       runtime: event.runtime ?? 'default',
       kind: event.kind,
       state: event.state,
@@ -66,8 +70,11 @@ export async function insertFallbackEvent(db: Kysely<Database>, event: NewFallba
       evidence: event.evidence === undefined ? null : JSON.stringify(event.evidence),
       actor: event.actor ?? null,
       instance: event.instance ?? null,
-      expires_at: event.expiresAt ?? null
+      expires_at: event.expiresAt ?? null,
+      ...(event.createdAt === undefined ? {} : { created_at: event.createdAt })
     })
+    // Sets nothing; DO NOTHING would return no row.
+    .onConflict((conflict) => conflict.column('id').doUpdateSet((eb) => ({ id: eb.ref('excluded.id') })))
     .returning(COLUMNS)
     .executeTakeFirstOrThrow()
 }

@@ -125,6 +125,15 @@ t.test('fallback events are listed newest first, per runtime', async (t) => {
   t.match((await listFallbackEvents(db, { limit: 10 }, 'other')).items, [{ reason: 'health' }])
 })
 
+t.test('a fallback event that could not be stored at once is stored once, in its place', async (t) => {
+  const event = { runtime: 'late', kind: 'reset', state: 'closed', reason: 'reset' } as const
+  const later = await insertFallbackEvent(db, event)
+  const earlier = { ...event, id: uuidv7(), detail: 'earlier', createdAt: new Date(later.createdAt.getTime() - 1) }
+  const stored = await insertFallbackEvent(db, earlier)
+  t.match(await insertFallbackEvent(db, { ...earlier, detail: 'again' }), { id: earlier.id, detail: 'earlier' })
+  t.strictSame((await listFallbackEvents(db, { limit: 10 }, 'late')).items, [later, stored])
+})
+
 t.test('what operators ordered is listed newest first, without what happened by itself', async (t) => {
   const runtime = 'ordered'
   const insert = (kind: 'transition' | 'force' | 'reset', state: string) =>

@@ -1,4 +1,4 @@
-import type { Transition } from '@semibot/breaker'
+import { AUTOMATIC, type Transition } from '@semibot/breaker'
 import type { NewFallbackEvent } from '@semibot/db'
 import type { ChatMetrics } from '@semibot/metrics'
 import type { FastifyBaseLogger } from 'fastify'
@@ -17,7 +17,8 @@ export interface TransitionReporter {
 export function reportTransition(reporter: TransitionReporter, transition: Transition): void {
   const { log, metrics, instanceId } = reporter
   const { from, to, reason, reasonText, text, evidence, actor, epoch, scope, decidedHere, fallback } = transition
-  const ordered = reason === 'forced' || reason === 'reset'
+  // That a force has expired is no order.
+  const ordered = (reason === 'forced' || reason === 'reset') && actor !== AUTOMATIC
   metrics.setFallback(fallback, reporter.forced())
   metrics.setBreakerState(to)
   if (decidedHere || scope === 'replica') metrics.fallbackTransition(to, reason)

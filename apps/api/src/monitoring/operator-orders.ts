@@ -1,6 +1,6 @@
 import { type BreakerStatus, type FallbackBreaker, type ForceOrder, reasonText } from '@semibot/breaker'
 import type { NewFallbackEvent } from '@semibot/db'
-import type { OrderLog } from './order-log.ts'
+import type { FallbackHistory } from './fallback-history.ts'
 
 /** What became of an order. */
 export interface Ordered {
@@ -17,14 +17,14 @@ export interface OperatorOrders {
 
 export interface OperatorOrdersOptions {
   breaker: Pick<FallbackBreaker, 'status' | 'reset' | 'force'>
-  log: Pick<OrderLog, 'write'>
+  history: Pick<FallbackHistory, 'write'>
   instanceId: string
   now?: () => number
 }
 
 export function createOperatorOrders({
   breaker,
-  log,
+  history,
   instanceId,
   now = Date.now
 }: OperatorOrdersOptions): OperatorOrders {
@@ -32,7 +32,7 @@ export function createOperatorOrders({
     const { state, reason, fallbackReason, window } = breaker.status()
     const evidence = { state, reason, fallbackReason, ...window }
     // Both begin in the same tick, so nobody takes what the database has for the latest order in between.
-    const [stored] = await Promise.all([log.write({ ...order, evidence, instance: instanceId }), obey()])
+    const [stored] = await Promise.all([history.write({ ...order, evidence, instance: instanceId }), obey()])
     return { status: breaker.status(), stored }
   }
 

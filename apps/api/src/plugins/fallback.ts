@@ -20,7 +20,7 @@ import { createHealthLog } from '../fallback/health-log.ts'
 import { applyStoredForce } from '../fallback/keep-force.ts'
 import { reportTransition } from '../fallback/report-transition.ts'
 import { thresholdsOf } from '../fallback/thresholds-of.ts'
-import { createOrderLog, type OrderLog } from '../monitoring/order-log.ts'
+import { createFallbackHistory, type FallbackHistory } from '../monitoring/fallback-history.ts'
 import { repeat } from '../repeat.ts'
 import type { RedisPool } from './redis.ts'
 
@@ -33,8 +33,8 @@ declare module 'fastify' {
     /** Connections to the runtime. */
     runtimeHttp: Dispatcher
     runtimeHealth: RuntimeHealthPoller
-    /** Where operators' orders are kept. */
-    orderLog: OrderLog
+    /** Where every change of the fallback is kept. */
+    fallbackHistory: FallbackHistory
     /** Takes the environment's thresholds over; for SIGHUP. */
     reloadFallback: () => void
   }
@@ -55,6 +55,12 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
     const mayAsk = () => mayUseRuntime(cutover())
     let instances = await expandInstances(env.RUNTIME_SERVICE_URL)
 
+    const history = createFallbackHistory({
+      insert: (event) => insertFallbackEvent(app.backgroundDb, event),
+      waitMs: OPERATOR_DATABASE_WAIT_MS,
+      onLate: (event, error) => log.error({ err: error, event }, '[RuntimeAdapter] 状态变化未保存，将重试')
+    })
+
     const breaker: FallbackBreaker = createFallbackBreaker({
       instances,
       thresholds: thresholdsOf(env),
@@ -68,7 +74,7 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
             log,
             metrics,
             forced: () => breaker.forced !== null,
-            store: (event) => insertFallbackEvent(app.backgroundDb, event),
+            store: (event) => history.write(event),
             instanceId
           },
           transition
@@ -104,16 +110,11 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
       breaker.setInstances(instances)
       log.info({ instances }, '[RuntimeAdapter] Runtime 实例列表变化')
     }
-    const orderLog = createOrderLog({
-      insert: (order) => insertFallbackEvent(app.backgroundDb, order),
-      waitMs: OPERATOR_DATABASE_WAIT_MS,
-      onLate: (order, error) => log.error({ err: error, order }, "an operator's order holds but is not stored yet")
-    })
     let forceKnown = false
     const syncForce = async () => {
       // With a shared state that is in reach, one look at start is enough.
       if (forceKnown && breaker.status().store === 'redis' && !breaker.status().degraded) return
-      const find = () => orderLog.unlessBehind(() => findActiveForce(app.backgroundDb))
+      const find = () => history.unlessBehind(() => findActiveForce(app.backgroundDb))
       await applyStoredForce({ breaker, find })
       forceKnown = true
     }
@@ -126,7 +127,7 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
     app.decorate('cutover', cutover)
     app.decorate('runtimeHttp', http)
     app.decorate('runtimeHealth', health)
-    app.decorate('orderLog', orderLog)
+    app.decorate('fallbackHistory', history)
     app.decorate('reloadFallback', () => breaker.setThresholds(thresholdsOf(env)))
     app.addHook('onReady', async () => {
       await breaker.ready()

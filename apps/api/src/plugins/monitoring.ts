@@ -23,7 +23,7 @@ const ORDERS_SEEN = 20
 /** What the operator's API works with. */
 export const monitoringPlugin = fp<{ instanceId: string }>(
   async (app, { instanceId }) => {
-    const { backgroundDb: db, breaker, log, orderLog, redisPool: pool } = app
+    const { backgroundDb: db, breaker, fallbackHistory: history, log, redisPool: pool } = app
     const recent = createRecentExecutions()
     const read = () => recent.snapshot()
     const shared = pool === null ? null : createSharedExecutions({ pool, instanceId, read })
@@ -31,7 +31,7 @@ export const monitoringPlugin = fp<{ instanceId: string }>(
     const follow = createOrderFollower({
       breaker,
       instanceId,
-      findOrders: () => orderLog.unlessBehind(() => listFallbackOrders(db, ORDERS_SEEN))
+      findOrders: () => history.unlessBehind(() => listFallbackOrders(db, ORDERS_SEEN))
     })
     const loops = [
       repeat(
@@ -42,7 +42,7 @@ export const monitoringPlugin = fp<{ instanceId: string }>(
       repeat(
         FORCE_SYNC_MS,
         async () => {
-          await orderLog.flush()
+          await history.flush()
           await follow()
         },
         (error) => log.debug({ err: error }, "operators' orders could not be looked up")
@@ -51,7 +51,7 @@ export const monitoringPlugin = fp<{ instanceId: string }>(
 
     app.decorate('recentExecutions', recent)
     app.decorate('collectExecutions', async () => (shared === null ? null : shared.collect()))
-    app.decorate('operatorOrders', createOperatorOrders({ breaker, log: orderLog, instanceId }))
+    app.decorate('operatorOrders', createOperatorOrders({ breaker, history, instanceId }))
     app.addHook('onReady', async () => {
       for (const loop of loops) loop.begin()
     })

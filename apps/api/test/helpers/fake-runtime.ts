@@ -25,13 +25,23 @@ export interface RuntimeCall {
 
 export const USAGE = { inputTokens: 3, outputTokens: 2, totalTokens: 5 }
 
+export interface FakeRuntimeOptions {
+  /** Status of the answer to probes. Default 200. */
+  probeStatus?: number
+}
+
 /** A real HTTP server that speaks the runtime's protocol, rightly or wrongly, as the test says. */
-export async function startFakeRuntime(t: Test, behave: (call: RuntimeCall) => void) {
+export async function startFakeRuntime(
+  t: Test,
+  behave: (call: RuntimeCall) => void,
+  { probeStatus = 200 }: FakeRuntimeOptions = {}
+) {
   const calls: RuntimeCall[] = []
   const server = createServer((request, response) => {
     if (request.url !== '/api/v1/execute/stream') {
       // Health checks and probes.
-      response.writeHead(200, { 'content-type': 'application/json' }).end('{"status":"healthy"}')
+      const status = request.url === '/internal/probe' ? probeStatus : 200
+      response.writeHead(status, { 'content-type': 'application/json' }).end('{"status":"healthy"}')
       return
     }
     void readBody(request).then((text) => {
