@@ -3,7 +3,8 @@ import { describeFailures } from '../src/test-run/tap-failures.ts'
 import { judgePackage, sumResults } from '../src/test-run/tap-results.ts'
 
 const ALLOWED = 'redis-server is missing on this machine'
-const judge = (tap: string | undefined, allowedSkips: string[] = []) => judgePackage({ name: 'p', tap, allowedSkips })
+const judge = (tap: string | undefined, allowedSkips: string[] = [], exitCode = 0) =>
+  judgePackage({ name: 'p', tap, exitCode, allowedSkips })
 
 t.test('numbers are those of the last summary, and missing ones are 0', async (t) => {
   t.match(judge('# { total: 9, pass: 1, fail: 8 }\nmore\n# { total: 61, pass: 61 }\n# time=5ms\n'), {
@@ -18,6 +19,11 @@ t.test('no file, no summary and no assertion are failures', async (t) => {
   t.match(judge(undefined), { passed: 0, failed: 1, problems: [/left no results/] })
   t.match(judge('TAP version 14\nok 1 - test/a.test.ts\n'), { passed: 0, failed: 1, problems: [/no summary/] })
   t.match(judge('# { total: 0 }\n'), { passed: 0, failed: 1, problems: [/no assertion/] })
+})
+
+t.test('a run that failed without a failed assertion is one failure', async (t) => {
+  t.match(judge('# { total: 3, pass: 3 }\n', [], 1), { passed: 3, failed: 1, problems: [/killed or the coverage/] })
+  t.match(judge('# { total: 3, pass: 2, fail: 1 }\n', [], 1), { passed: 2, failed: 1, problems: [] })
 })
 
 t.test('every skip and todo is a failure, except a skip for an allowed reason', async (t) => {

@@ -12,6 +12,8 @@ export interface Judgement {
   name: string
   /** Text of its `.tap/run.tap`; undefined when the file is missing. */
   tap: string | undefined
+  /** Of the package's test script. */
+  exitCode: number
   /** Reasons for which a test may be skipped on this machine. */
   allowedSkips: readonly string[]
 }
@@ -22,9 +24,9 @@ const DIRECTIVE = /^ *(?:not )?ok \d+(?: - (?<name>.*?))? # (?<kind>SKIP|TODO)(?
 /**
  * Judges the TAP that one package wrote. Beside failed assertions these count as one failure each: no file, a file
  * without a summary or without any assertion, every skip whose reason is not allowed (a test file without assertions
- * passes as a skip), and every todo.
+ * passes as a skip), every todo, and a run that failed although nothing else did (a killed file, a coverage floor).
  */
-export function judgePackage({ name, tap, allowedSkips }: Judgement): PackageResult {
+export function judgePackage({ name, tap, exitCode, allowedSkips }: Judgement): PackageResult {
   if (tap === undefined)
     return { name, passed: 0, failed: 1, problems: ['it left no results: its tests did not run to the end'] }
   const summary = [...tap.matchAll(SUMMARY)].at(-1)
@@ -40,10 +42,13 @@ export function judgePackage({ name, tap, allowedSkips }: Judgement): PackageRes
   const passed = count('pass')
   const failedAssertions = count('fail')
   if (passed + failedAssertions === 0) problems.push('it has no assertion at all')
+  if (exitCode !== 0 && failedAssertions + problems.length === 0) {
+    problems.push('no assertion failed, but a test file was killed or the coverage is below its floor')
+  }
   return { name, passed, failed: failedAssertions + problems.length, problems }
 }
 
-/** The sum over all packages; a run that failed without any counted failure counts as one (a killed file, a floor). */
+/** The sum over all packages; a run that failed without any counted failure counts as one. */
 export function sumResults(results: readonly PackageResult[], exitCode: number): { passed: number; failed: number } {
   const passed = results.reduce((sum, result) => sum + result.passed, 0)
   const failed = results.reduce((sum, result) => sum + result.failed, 0)
