@@ -12,7 +12,7 @@ import type { RedisStoreOptions } from './options.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import { exchangeScript } from './script.ts'
 
-/** So soon after something urgent Redis is told, so that what happens together is told together. */
+/** Something urgent is told at once, but no sooner than this after the last message. */
 const HURRY_MS = 20
 /** Of the tick, at random, so that replicas do not speak in chorus. */
 const TICK_JITTER = 0.1
@@ -48,7 +48,9 @@ export class RedisStore implements FallbackStore {
   #timerAt = Number.POSITIVE_INFINITY
   #attempts = 0
   #telling = false
-  #urgent = false
+  /** What came up while a message was under way must be told so long after it. */
+  #gapMs = Number.POSITIVE_INFINITY
+  #toldAt = Number.NEGATIVE_INFINITY
   #subscribed = false
   #degraded = false
   #problem = ''
@@ -115,7 +117,8 @@ export class RedisStore implements FallbackStore {
     if (trialSucceeded !== undefined && !this.#degraded) this.#outbox.addTrial(trialSucceeded)
     if (!urgent) return
     if (this.#degraded) this.#decideAlone(null, trialSucceeded)
-    else this.#hurry()
+    // Counts wait for the next look: in a storm of errors there are four calls a second, too.
+    else if (counts === undefined) this.#hurry(HURRY_MS)
   }
 
   order(command: Command): Promise<void> {
@@ -143,9 +146,10 @@ export class RedisStore implements FallbackStore {
     for (const order of this.#orders.splice(0)) order.done()
   }
 
-  #hurry(): void {
-    if (this.#telling) this.#urgent = true
-    else this.#schedule(HURRY_MS)
+  /** Tells soon: at least `gapMs` after the last message. */
+  #hurry(gapMs: number): void {
+    if (this.#telling) this.#gapMs = Math.min(this.#gapMs, gapMs)
+    else this.#schedule(Math.max(0, this.#toldAt + gapMs - this.#context!.clock.now()))
   }
 
   #schedule(delayMs: number): void {
@@ -177,9 +181,11 @@ export class RedisStore implements FallbackStore {
     order?.done()
     this.#telling = false
     if (this.#orders.length > 0) return this.#schedule(0)
-    const soon = this.#urgent
-    this.#urgent = false
-    this.#schedule(soon || this.#isNew(clock.now()) ? HURRY_MS : TICK_MS * (1 + TICK_JITTER * (random() * 2 - 1)))
+    this.#toldAt = askedAt
+    const gapMs = this.#isNew(clock.now()) ? HURRY_MS : this.#gapMs
+    this.#gapMs = Number.POSITIVE_INFINITY
+    if (gapMs <= HURRY_MS) this.#hurry(gapMs)
+    else this.#schedule(TICK_MS * (1 + TICK_JITTER * (random() * 2 - 1)))
   }
 
   /** The connection may need a moment: until something is known of the others, Redis is asked again and again. */
@@ -227,7 +233,7 @@ export class RedisStore implements FallbackStore {
     const { isNew, ...learned } = state.learn(shiftTimes(reply.record, shift), changes)
     if (isNew) this.#outbox!.clear()
     context.onUpdate({ ...learned, granted: reply.granted, askedAt })
-    if (learned.decidedHere && context.self().wanted > 0) this.#urgent = true
+    if (learned.decidedHere && context.self().wanted > 0) this.#hurry(HURRY_MS)
   }
 
   /** Redis did not answer: an order holds here all the same, and after a while this replica decides alone. */
@@ -262,7 +268,6 @@ export class RedisStore implements FallbackStore {
     const notice = decodeNotice(text)
     // This replica's own change comes in the answer to its message.
     if (notice === null || notice.replica === this.#options.replica || notice.epoch <= this.record.epoch) return
-    if (this.#telling) this.#urgent = true
-    else this.#schedule(0)
+    this.#hurry(0)
   }
 }

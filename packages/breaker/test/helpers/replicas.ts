@@ -24,6 +24,7 @@ export interface Replica {
   /** The runtime as this replica sees it. */
   runtimeWorks: boolean
   fails(times: number): Promise<void>
+  failsSoftly(times: number): Promise<void>
   succeeds(times: number): Promise<void>
   close(): Promise<void>
 }
@@ -69,6 +70,7 @@ export async function startReplica(t: Test, url: string, options: ReplicaOptions
       onError: (error) => t.fail(`a callback threw ${error}`)
     }),
     fails: (times) => calls(times, () => Promise.reject(new ExecutionFailure('RUNTIME_UNAVAILABLE'))),
+    failsSoftly: (times) => calls(times, () => Promise.reject(new ExecutionFailure('RUNTIME_INTERNAL'))),
     succeeds: (times) => calls(times, async () => {}),
     async close() {
       await replica.breaker.close()
