@@ -29,7 +29,15 @@ async function createForeignSession(): Promise<string> {
 }
 
 async function countRows(): Promise<Record<string, number>> {
-  const tables = ['users', 'agents', 'sessions', 'messages', 'executions', 'idempotency_keys'] as const
+  const tables = [
+    'users',
+    'agents',
+    'sessions',
+    'messages',
+    'executions',
+    'idempotency_keys',
+    'fallback_events'
+  ] as const
   const count = async (table: (typeof tables)[number]) =>
     (
       await app.db

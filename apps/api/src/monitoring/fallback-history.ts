@@ -1,9 +1,9 @@
-import type { NewFallbackEvent } from '@semibot/db'
+import { DatabaseTimeoutError, DatabaseUnavailableError, type NewFallbackEvent } from '@semibot/db'
 import { v7 as uuid } from 'uuid'
 
 /** Keeps every change of the fallback in the database, also when that is away at the moment. */
 export interface FallbackHistory {
-  /** Resolves to true when the event is stored, to false when it will be tried again. */
+  /** Resolves to true when the event is stored; to false when it is not, and is tried again while the database is away. */
   write(event: NewFallbackEvent): Promise<boolean>
   /** Tries the waiting ones again, oldest first. Rejects while that does not work. */
   flush(): Promise<void>
@@ -27,10 +27,20 @@ export function createFallbackHistory({ insert, waitMs, onLate }: FallbackHistor
   let draining: Promise<void> | undefined
   let written = 0
 
+  /** What the database would refuse again must not stand in the way of the others. */
+  async function insertOrDrop(event: NewFallbackEvent): Promise<void> {
+    try {
+      await insert(event)
+    } catch (error) {
+      if (!isAway(error) && waiting[0] === event) waiting.shift()
+      throw error
+    }
+  }
+
   async function drain(): Promise<void> {
     try {
       for (let first = waiting[0]; first !== undefined; first = waiting[0]) {
-        await insert(first)
+        await insertOrDrop(first)
         // The oldest may have been dropped meanwhile.
         if (waiting[0] === first) waiting.shift()
       }
@@ -73,4 +83,8 @@ export function createFallbackHistory({ insert, waitMs, onLate }: FallbackHistor
       return written === before && waiting.length === 0 ? found : undefined
     }
   }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof DatabaseUnavailableError || error instanceof DatabaseTimeoutError
 }

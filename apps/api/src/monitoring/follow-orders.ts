@@ -11,7 +11,7 @@ export interface FollowOrdersOptions {
 
 /**
  * Where no Redis tells the replicas of each other, the database does: what was reset, or left to the breaker
- * again, by way of another replica is so here as well. (What was forced is kept-force's part.) Each call looks
+ * again, by way of another replica is so here as well. What was forced is applyStoredForce's part. Each call looks
  * once; it rejects while the database is away.
  */
 export function createOrderFollower({ breaker, findOrders, instanceId }: FollowOrdersOptions): () => Promise<void> {

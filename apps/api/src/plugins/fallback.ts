@@ -58,7 +58,7 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
     const history = createFallbackHistory({
       insert: (event) => insertFallbackEvent(app.backgroundDb, event),
       waitMs: OPERATOR_DATABASE_WAIT_MS,
-      onLate: (event, error) => log.error({ err: error, event }, '[RuntimeAdapter] 状态变化未保存，将重试')
+      onLate: (event, error) => log.error({ err: error, event }, '[RuntimeAdapter] 状态变化未保存')
     })
 
     const breaker: FallbackBreaker = createFallbackBreaker({

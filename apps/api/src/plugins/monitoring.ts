@@ -33,21 +33,17 @@ export const monitoringPlugin = fp<{ instanceId: string }>(
       instanceId,
       findOrders: () => history.unlessBehind(() => listFallbackOrders(db, ORDERS_SEEN))
     })
+    const lookAtOrders = async () => {
+      await history.flush()
+      await follow()
+    }
     const loops = [
-      repeat(
-        METRICS_SHARE_MS,
-        async () => shared?.publish(),
-        (error) => log.debug({ err: error }, 'the figures of this replica were not shared')
-      ),
-      repeat(
-        FORCE_SYNC_MS,
-        async () => {
-          await history.flush()
-          await follow()
-        },
-        (error) => log.debug({ err: error }, "operators' orders could not be looked up")
-      )
+      repeat(FORCE_SYNC_MS, lookAtOrders, (error) => log.debug({ err: error }, "operators' orders were not looked up"))
     ]
+    if (shared !== null) {
+      const onError = (error: unknown) => log.debug({ err: error }, 'the figures of this replica were not shared')
+      loops.push(repeat(METRICS_SHARE_MS, () => shared.publish(), onError))
+    }
 
     app.decorate('recentExecutions', recent)
     app.decorate('collectExecutions', async () => (shared === null ? null : shared.collect()))

@@ -1,13 +1,15 @@
 import { BODY_CASES } from './body-cases.ts'
 import { CALLER_CASES } from './caller-cases.ts'
 import type { BadInputCase } from './case.ts'
+import { OPERATOR_CASES } from './operator-cases.ts'
 import { REFERENCE_CASES } from './reference-cases.ts'
 
 /** The cases, under the titles of the page. */
 export const BAD_INPUT: Readonly<Record<string, readonly BadInputCase[]>> = {
   'The body': BODY_CASES,
   'What the call refers to': REFERENCE_CASES,
-  'Who calls': CALLER_CASES
+  'Who calls': CALLER_CASES,
+  'What the operator orders': OPERATOR_CASES
 }
 
 const INTRODUCTION = `# What the api answers to bad input

@@ -116,5 +116,14 @@ export const PUBLIC_ROUTES = [
   /^(GET|HEAD) \/docs(\/|$)/
 ]
 
-/** Routes for the operator alone. */
-export const OPERATOR_ROUTES = /^[A-Z]+ \/api\/v1\/runtime\//
+/** Routes for the operator alone: no key or token of an organisation opens them, whatever its role. */
+export const OPERATOR_ROUTES: readonly string[] = [
+  'GET /api/v1/runtime/metrics',
+  'GET /api/v1/runtime/metrics/:orgId',
+  'GET /api/v1/runtime/instances',
+  'GET /api/v1/runtime/fallback/status',
+  'GET /api/v1/runtime/fallback/history',
+  'POST /api/v1/runtime/fallback/reset',
+  'POST /api/v1/runtime/fallback/force',
+  'GET /api/v1/runtime/explain'
+]

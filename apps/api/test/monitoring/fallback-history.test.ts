@@ -1,4 +1,4 @@
-import type { NewFallbackEvent } from '@semibot/db'
+import { DatabaseUnavailableError, type NewFallbackEvent } from '@semibot/db'
 import t from 'tap'
 import { createFallbackHistory } from '../../src/monitoring/fallback-history.ts'
 
@@ -12,7 +12,7 @@ function setup(waitMs = 1000) {
   const database = { state: 'up' as 'up' | 'down' | 'hung' }
   const history = createFallbackHistory({
     insert: async ({ detail = '' }) => {
-      if (database.state === 'down') throw new Error('refused')
+      if (database.state === 'down') throw new DatabaseUnavailableError('refused')
       if (database.state === 'hung') await new Promise<void>((resolve) => hung.push(resolve))
       stored.push(detail)
     },
@@ -96,7 +96,7 @@ t.test('what is sent again is the same event, of the time when it happened', asy
   const history = createFallbackHistory({
     insert: async (event) => {
       sent.push(event)
-      if (sent.length === 1) throw new Error('the answer was lost')
+      if (sent.length === 1) throw new DatabaseUnavailableError('the answer was lost')
     },
     waitMs: 1000,
     onLate: () => {}
@@ -106,4 +106,20 @@ t.test('what is sent again is the same event, of the time when it happened', asy
   t.equal(sent.length, 2)
   t.match(sent[0], { detail: 'a', id: String, createdAt: Date })
   t.same(sent[1], sent[0])
+})
+
+t.test('what the database will never take does not stand in the way of the rest', async (t) => {
+  const stored: (string | undefined)[] = []
+  const history = createFallbackHistory({
+    insert: async ({ detail }) => {
+      if (detail === 'bad') throw new Error('check constraint')
+      stored.push(detail)
+    },
+    waitMs: 1000,
+    onLate: () => {}
+  })
+  t.equal(await history.write(event('bad')), false)
+  t.equal(await history.write(event('good')), true)
+  t.same(stored, ['good'])
+  t.equal(await history.unlessBehind(async () => 'found'), 'found')
 })
