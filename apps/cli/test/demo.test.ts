@@ -72,7 +72,7 @@ t.test('beside npm start', async (t) => {
   })
 
   t.test('the runtime dies in the middle of a chat, the chat goes on, and all is well again', async (t) => {
-    const { code, stdout, stderr } = await semibot(['demo', 'failover'], env)
+    const { code, stdout, stderr } = await semibotHere(['demo', 'failover'], env)
     t.equal(code, 0, stderr)
     t.notOk(isAlive(), 'it was killed')
     const pid = before?.pid ?? 0
