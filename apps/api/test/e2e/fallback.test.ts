@@ -11,7 +11,11 @@ t.test('the life of a fallback', async (t) => {
     const text = await (await fetch(`${api.baseUrl}/metrics`)).text()
     return /^chat_runtime_fallback_enabled (\d)$/m.exec(text)?.[1]
   }
-  const logged = (text: string) => api.lines.some((line) => line.includes(`"msg":"${text}"`))
+  // Lines are written together, some milliseconds later.
+  const logged = (...texts: string[]) =>
+    waitFor(() => api.lines.some((line) => texts.some((text) => line.includes(`"msg":"${text}"`))), {
+      what: `the log line ${texts.join(' or ')}`
+    })
   const ask = async () => (await pair.call(inRuntime, 'POST', '/chat', { message: 'Hi', stream: false })).body.data
 
   await t.test('before the fault chats run in the runtime and the gauge is 0', async (t) => {
@@ -22,11 +26,8 @@ t.test('the life of a fallback', async (t) => {
   await t.test('without any traffic a dead runtime is noticed, logged and stored', async (t) => {
     runtime?.kill('SIGKILL')
     await waitFor(async () => (await gauge()) === '1', { what: 'the fallback', timeoutMs: 8000 })
-    t.ok(logged('[RuntimeAdapter] 健康检查失败 错误: Runtime 无法连接 (RUNTIME_UNAVAILABLE)'))
-    t.ok(
-      logged('[RuntimeAdapter] 触发自动回退 原因: 无法连接') ||
-        logged('[RuntimeAdapter] 触发自动回退 原因: 健康检查未通过')
-    )
+    await logged('[RuntimeAdapter] 健康检查失败 错误: Runtime 无法连接 (RUNTIME_UNAVAILABLE)')
+    await logged('[RuntimeAdapter] 触发自动回退 原因: 无法连接', '[RuntimeAdapter] 触发自动回退 原因: 健康检查未通过')
     const stored = await waitFor(
       () => pair.db.selectFrom('fallback_events').selectAll().where('state', '=', 'open').executeTakeFirst(),
       { what: 'the history' }
@@ -60,7 +61,7 @@ t.test('the life of a fallback', async (t) => {
     const back = performance.now()
     await waitFor(async () => (await gauge()) === '0', { what: 'the recovery', timeoutMs: 20_000 })
     t.ok(performance.now() - back < 15_000, `${Math.round(performance.now() - back)} ms`)
-    t.ok(logged('[RuntimeAdapter] 禁用自动回退 原因: 指标恢复正常'))
+    await logged('[RuntimeAdapter] 禁用自动回退 原因: 指标恢复正常')
     t.match(
       await waitFor(
         async () => {

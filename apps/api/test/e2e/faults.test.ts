@@ -47,7 +47,14 @@ t.test('the runtime fails, the chat is answered all the same', async (t) => {
   })
 
   await t.test('the log and the metrics say what happened, in the words of the runbook', async (t) => {
-    const log = pair.api.lines.join('\n')
+    // Lines are written together, some milliseconds later.
+    const log = await waitFor(
+      () => {
+        const text = pair.api.lines.join('\n')
+        return text.includes('[Chat] Runtime 执行失败') && text
+      },
+      { what: 'the log lines' }
+    )
     t.match(log, /"msg":"\[RuntimeAdapter\] 执行失败 错误: Runtime 无法连接 \(RUNTIME_UNAVAILABLE\)"\}/)
     t.match(log, /"msg":"\[Chat\] Runtime 执行失败 错误: Runtime 无法连接 \(RUNTIME_UNAVAILABLE\)"\}/)
     const metrics = await (await fetch(`${pair.api.baseUrl}/metrics`)).text()
