@@ -1,6 +1,7 @@
-import { testRedisUrl } from '@semibot/stack/test'
+import { testRedisUrl, waitFor } from '@semibot/stack/test'
+import fc from 'fast-check'
 import t from 'tap'
-import { all, flushes, startReplica, startThree } from './helpers/replicas.ts'
+import { all, flushes, type Replica, startReplica, startThree } from './helpers/replicas.ts'
 import { ONLY } from './helpers/simulation.ts'
 
 t.test('W9: replicas that share a Redis', async (t) => {
@@ -166,6 +167,35 @@ t.test('W9: replicas that share a Redis', async (t) => {
       { from: 'open', to: 'closed', rule: 'reset', actor: 'operator:1', epoch: '2', replica: replicas[1].name }
     ])
     t.match(JSON.parse(entries[0]?.evidence ?? '{}'), { votes: 2, live: 3 })
+  })
+
+  t.test('I8: whatever happened, two looks later all agree', { buffered: true }, async (t) => {
+    const { admin, pool, replicas } = await startThree(t, url)
+    type Act = (by: Replica) => Promise<unknown>
+    const acts: Record<string, Act> = {
+      fails: (by) => by.fails(5),
+      'fails softly': (by) => by.failsSoftly(12),
+      succeeds: (by) => by.succeeds(20),
+      reset: (by) => by.breaker.reset('operator'),
+      'force open': (by) => by.breaker.force({ mode: 'open', reason: '', actor: by.name, expiresInSeconds: 1 }),
+      'force closed': (by) => by.breaker.force({ mode: 'closed', reason: '', actor: by.name, expiresInSeconds: 1 }),
+      wipe: () => admin.del(`semibot:fb:{${pool}}:v`, `semibot:fb:{${pool}}:w`, `semibot:fb:{${pool}}:r`)
+    }
+    const act = fc.record({ what: fc.constantFrom(...Object.keys(acts)), by: fc.nat(2) })
+    const rounds = fc.sample(fc.array(act, { minLength: 2, maxLength: 6 }), 8)
+    for (const round of rounds) {
+      await Promise.all(round.map(({ what, by }) => acts[what]?.(replicas[by] as Replica)))
+      await flushes(admin, pool, 2)
+      const views = () =>
+        replicas.map(({ breaker }) => {
+          const { epoch, scope, state } = breaker.status()
+          return `${epoch} ${scope === 'replica' ? 'closed' : state}`
+        })
+      const agree = () => new Set(views()).size === 1
+      // A change of its own accord may just be on its way.
+      await waitFor(agree, { what: `agreement after ${JSON.stringify(round)}`, timeoutMs: 1000 }).catch(() => {})
+      t.ok(agree(), `${views().join(', ')} after ${round.map(({ what, by }) => `${what} by ${by}`).join(', ')}`)
+    }
   })
 
   t.test('four calls a second, none of them on the path of a call', { buffered: true }, async (t) => {
