@@ -10,6 +10,7 @@ export const ADMIN_TOKEN = 'admin-token-of-the-tests-0123456789-abcdef'
 export interface Answer {
   status: number
   headers: Headers
+  // biome-ignore lint/suspicious/noExplicitAny: bodies of many routes; each test checks what it uses
   body: { success: boolean; data: any; error: { code: string; message: string } }
 }
 
