@@ -74,7 +74,7 @@ export function runChat(options: ChatStreamOptions): Promise<ChatRecord> {
       const data = frame.slice(frame.indexOf('data: ') + 6)
       if (data.startsWith('{"type":"message.delta"')) {
         sawSomething(now)
-        text += JSON.parse(data.slice(data.indexOf('"delta":') + 8, -1)) as string
+        text += (JSON.parse(data) as { delta: string }).delta
       } else if (data.startsWith('{"type":"execution.started"')) {
         record.startedAt = now
         record.mode = data.includes('"mode":"direct_llm"') ? 'direct_llm' : 'runtime_orchestrator'
