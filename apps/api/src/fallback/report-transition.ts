@@ -8,6 +8,8 @@ export interface TransitionReporter {
   log: FastifyBaseLogger
   metrics: Pick<ChatMetrics, 'fallbackTransition' | 'setFallback' | 'setBreakerState'>
   forced: () => boolean
+  /** Whether the configuration sends any chat to the runtime. */
+  inUse: () => boolean
   /** Keeps the change for the history. */
   store: (event: NewFallbackEvent) => Promise<unknown>
   instanceId: string
@@ -19,7 +21,8 @@ export function reportTransition(reporter: TransitionReporter, transition: Trans
   const { from, to, reason, reasonText, text, evidence, actor, epoch, scope, decidedHere, fallback } = transition
   // That a force has expired is no order.
   const ordered = (reason === 'forced' || reason === 'reset') && actor !== AUTOMATIC
-  metrics.setFallback(fallback, reporter.forced())
+  const forced = reporter.forced()
+  metrics.setFallback(fallback && (forced || reporter.inUse()), forced)
   metrics.setBreakerState(to)
   if (decidedHere || scope === 'replica') metrics.fallbackTransition(to, reason)
 

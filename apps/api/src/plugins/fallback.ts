@@ -1,4 +1,4 @@
-import { createFallbackBreaker, type FallbackBreaker } from '@semibot/breaker'
+import { type BreakerStatus, createFallbackBreaker, type FallbackBreaker } from '@semibot/breaker'
 import { createRedisStore, type RedisClient } from '@semibot/breaker/redis'
 import { findActiveForce, insertFallbackEvent } from '@semibot/db'
 import fp from 'fastify-plugin'
@@ -16,6 +16,7 @@ import {
   RUNTIME_RESOLVE_MS
 } from '../constants/config.ts'
 import { createCutoverReader } from '../cutover.ts'
+import { effectiveStatus } from '../fallback/effective-status.ts'
 import { createHealthLog } from '../fallback/health-log.ts'
 import { applyStoredForce } from '../fallback/keep-force.ts'
 import { reportTransition } from '../fallback/report-transition.ts'
@@ -35,7 +36,9 @@ declare module 'fastify' {
     runtimeHealth: RuntimeHealthPoller
     /** Where every change of the fallback is kept. */
     fallbackHistory: FallbackHistory
-    /** Takes the environment's thresholds over; for SIGHUP. */
+    /** The breaker's status as operators are to see it. */
+    fallbackStatus: () => BreakerStatus
+    /** Takes the environment's thresholds and cutover rules over; for SIGHUP. */
     reloadFallback: () => void
   }
 }
@@ -74,6 +77,7 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
             log,
             metrics,
             forced: () => breaker.forced !== null,
+            inUse: mayAsk,
             store: (event) => history.write(event),
             instanceId
           },
@@ -84,7 +88,9 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
       onRejected: () => metrics.breakerRejection(),
       onError: (error) => log.error({ err: error }, '[RuntimeAdapter] 回退状态处理出错')
     })
-    metrics.setFallback(breaker.fallback, false)
+    const fallbackStatus = () => effectiveStatus(breaker.status(), mayAsk())
+    const showFallback = () => metrics.setFallback(fallbackStatus().fallback, breaker.forced !== null)
+    showFallback()
     metrics.setBreakerState('closed')
     for (const instance of instances) metrics.setInstanceUp(instance, true)
 
@@ -103,6 +109,7 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
     })
 
     const resolve = async () => {
+      showFallback()
       const found = await expandInstances(env.RUNTIME_SERVICE_URL)
       if (found.join() === instances.join()) return
       for (const gone of instances) if (!found.includes(gone)) metrics.removeInstance(gone)
@@ -128,7 +135,11 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
     app.decorate('runtimeHttp', http)
     app.decorate('runtimeHealth', health)
     app.decorate('fallbackHistory', history)
-    app.decorate('reloadFallback', () => breaker.setThresholds(thresholdsOf(env)))
+    app.decorate('fallbackStatus', fallbackStatus)
+    app.decorate('reloadFallback', () => {
+      breaker.setThresholds(thresholdsOf(env))
+      showFallback()
+    })
     app.addHook('onReady', async () => {
       await breaker.ready()
       health.start()

@@ -1,7 +1,10 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { waitFor } from '@semibot/stack/test'
 import t from 'tap'
+import { isType } from '../helpers/chat-client.ts'
 import { startFakeRuntime } from '../helpers/fake-runtime.ts'
-import { startPair } from '../helpers/start-pair.ts'
+import { ADMIN_TOKEN, startPair } from '../helpers/start-pair.ts'
 
 const chat = { message: 'Hi', stream: false }
 
@@ -62,4 +65,23 @@ t.test('a copy of some admitted chats runs on the runtime and is seen by nobody'
   t.equal(rows.length, 1, 'and it is not stored')
   await pair.call(pair.direct, 'POST', '/chat', chat)
   t.equal(runtime.calls.length, 1, 'an organisation that is not admitted has no shadow')
+})
+
+t.test('the two lines end a fallback without a restart: what is not used does not fall back', async (t) => {
+  const file = join(t.testdir(), '.env')
+  writeFileSync(file, 'CHAT_RUNTIME_ENABLED_ORGS="in-runtime"\n')
+  const pair = await startPair(t, { runtimes: 0, apiEnv: { ENV_FILE: file }, leaveOut: ['CHAT_RUNTIME_ENABLED_ORGS'] })
+  const gauge = async (value: string) =>
+    (await (await fetch(`${pair.api.baseUrl}/metrics`)).text()).includes(`\nchat_runtime_fallback_enabled ${value}\n`)
+  await waitFor(() => gauge('1'), { what: 'the fallback', timeoutMs: 8000 })
+
+  writeFileSync(file, 'CHAT_EXECUTION_MODE="direct_llm"\nCHAT_RUNTIME_ENABLED_ORGS=""  # 暂时禁用\n')
+  pair.api.kill('SIGHUP')
+  await waitFor(() => gauge('0'), { what: 'the gauge' })
+  const response = await fetch(`${pair.api.baseUrl}/api/v1/runtime/fallback/status`, {
+    headers: { authorization: `Bearer ${ADMIN_TOKEN}` }
+  })
+  t.match(await response.json(), { data: { fallbackEnabled: false, fallbackReason: '' } })
+  const stream = await pair.stream(pair.inRuntime, { message: 'Hi' })
+  t.equal((await stream.ended).some(isType('execution.fallback')), false, 'and no chat says that it fell back')
 })

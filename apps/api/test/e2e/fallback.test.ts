@@ -55,7 +55,7 @@ t.test('the life of a fallback', async (t) => {
     await startRuntime(t.parent as typeof t, {
       DATABASE_URL: pair.databaseUrl,
       LLM_BASE_URL: pair.simulator.baseUrl,
-      RUNTIME_SERVICE_TOKEN: pair.apiEnv.RUNTIME_SERVICE_TOKEN,
+      RUNTIME_SERVICE_TOKEN: pair.apiEnv.RUNTIME_SERVICE_TOKEN ?? '',
       RUNTIME_PORT: String(port)
     })
     const back = performance.now()

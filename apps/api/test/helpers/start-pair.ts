@@ -17,7 +17,12 @@ export interface Answer {
 /** Simulator, runtime and api as real processes on a database of their own, with one organisation in each mode. */
 export async function startPair(
   t: Test,
-  options: { apiEnv?: Record<string, string>; runtimeEnv?: Record<string, string>; runtimes?: number } = {}
+  options: {
+    apiEnv?: Record<string, string>
+    runtimeEnv?: Record<string, string>
+    runtimes?: number
+    leaveOut?: string[]
+  } = {}
 ) {
   const databaseUrl = options.apiEnv?.DATABASE_URL ?? (await createTestDatabase(t))
   const { db, close } = createDatabase({ url: databaseUrl, max: 2, applicationName: 'test' })
@@ -36,13 +41,14 @@ export async function startPair(
   for (let index = 0; index < (options.runtimes ?? 1); index++) {
     runtimes.push(await startRuntime(t, { ...shared, ...options.runtimeEnv }))
   }
-  const apiEnv = {
+  const apiEnv: Record<string, string> = {
     ...shared,
     RUNTIME_SERVICE_URL: runtimes.map((runtime) => runtime.baseUrl).join(',') || 'http://127.0.0.1:1',
     CHAT_RUNTIME_ENABLED_ORGS: 'in-runtime',
     ADMIN_TOKEN,
     ...options.apiEnv
   }
+  for (const key of options.leaveOut ?? []) delete apiEnv[key]
   const api = await startApi(t, apiEnv)
 
   return { db, databaseUrl, inRuntime, direct, simulator, runtimes, api, apiEnv, ...clientOf(api.baseUrl) }

@@ -23,7 +23,7 @@ const STATUS_HISTORY = 10
 
 /** Whether chats fall back, why, since when, and the orders that change it. */
 export const fallbackRoutes: FastifyPluginAsyncZod = async (app) => {
-  const { backgroundDb: db, breaker, operatorOrders } = app
+  const { backgroundDb: db, operatorOrders } = app
 
   app.get(
     '/fallback/status',
@@ -36,7 +36,7 @@ export const fallbackRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     async () => {
       const history = await latestEvents()
-      return { success: true as const, data: describe(breaker.status(), history) }
+      return { success: true as const, data: describe(app.fallbackStatus(), history) }
     }
   )
 

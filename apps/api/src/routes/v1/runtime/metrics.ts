@@ -25,7 +25,7 @@ export const metricsRoutes: FastifyPluginAsyncZod = async (app) => {
     async () => {
       const shared = await app.collectExecutions()
       const snapshots = shared ?? [app.recentExecutions.snapshot()]
-      const { fallback, fallbackReason, window } = app.breaker.status()
+      const { fallback, fallbackReason, window } = app.fallbackStatus()
       const data = {
         windowSeconds: RECENT_SECONDS,
         scope: shared === null ? ('replica' as const) : ('cluster' as const),
@@ -68,7 +68,7 @@ export const metricsRoutes: FastifyPluginAsyncZod = async (app) => {
       }
     },
     async () => {
-      const { instances } = app.breaker.status()
+      const { instances } = app.fallbackStatus()
       const data = instances.map((instance) => describeInstance(instance, app.runtimeHealth.healthCheckCache))
       return { success: true as const, data }
     }
