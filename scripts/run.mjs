@@ -2,7 +2,8 @@
 // hands over to the Node that the lockfile pins. Only built-in modules of Node 20, since nothing is installed yet.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -65,14 +66,18 @@ async function install(hash) {
   const started = Date.now()
   const words = ['--yes', packageManager, 'install', '--frozen-lockfile']
   const child = spawn('npx', words, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] })
-  const stop = () => child.kill('SIGTERM')
+  let stopped = false
+  const stop = () => {
+    stopped = true
+    child.kill('SIGTERM')
+  }
   for (const signal of SIGNALS) process.on(signal, stop)
   const { code, signal, error } = await new Promise((resolve) => {
     child.once('error', (error) => resolve({ error }))
     child.once('exit', (code, signal) => resolve({ code, signal }))
   })
   for (const name of SIGNALS) process.off(name, stop)
-  if (signal) process.exit(1)
+  if (stopped || signal) fail('The installation was stopped; the same command goes on with it.')
   if (error) fail(`npx cannot be started (${error.message}): is npm installed?`)
   if (code !== 0) fail('The installation failed, see above. When the network is back, run the same command again.')
   mkdirSync(dirname(STAMP), { recursive: true })
@@ -80,16 +85,54 @@ async function install(hash) {
   process.stdout.write(`Installed in ${((Date.now() - started) / 1000).toFixed(1)} s.\n`)
 }
 
+function isInstalled(hash) {
+  return existsSync(STAMP) && readFileSync(STAMP, 'utf8') === hash
+}
+
+/** Two commands that are started at once in a fresh clone must not install into the same folder. */
 async function installIfNeeded() {
   const hash = lockHash()
-  if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === hash) return
-  await install(hash)
+  if (isInstalled(hash)) return
+  const lock = join(tmpdir(), `semibot-install-${createHash('sha256').update(ROOT).digest('hex').slice(0, 16)}`)
+  while (!takeLock(lock)) await new Promise((resolve) => setTimeout(resolve, 300))
+  process.once('exit', () => rmSync(lock, { force: true }))
+  if (!isInstalled(hash)) await install(hash)
+  rmSync(lock, { force: true })
+}
+
+let waits = false
+
+function takeLock(lock) {
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' })
+    return true
+  } catch {
+    const holder = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0
+    if (holder > 0 && isAlive(holder)) {
+      if (!waits) process.stdout.write(`Another command (pid ${holder}) is installing: waiting for it.\n`)
+      waits = true
+    } else rmSync(lock, { force: true })
+    return false
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
 }
 
 /** The pinned Node where there is one for this machine, else the host's, if that is new enough to run TypeScript. */
-function checkPinnedNode(env) {
+function chooseNode(env) {
   const { status, stdout } = spawnSync('node', ['--version'], { env, encoding: 'utf8' })
   if (status === 0 && major(stdout.trim()) >= 24) return
+  if (major(process.version) >= 24) {
+    env.PATH = `${dirname(process.execPath)}${delimiter}${env.PATH}`
+    return
+  }
   const found = status === 0 ? stdout.trim() : 'none'
   fail(
     `There is no pinned Node for ${process.platform} ${process.arch}, so the installed one must be 24 or newer ` +
@@ -129,12 +172,9 @@ function describeProcess(pid) {
 /** npm that is killed takes nobody along: without this the services would run on and nobody could stop them. */
 function watchLauncher(launcher, onGone) {
   const timer = setInterval(() => {
-    try {
-      process.kill(launcher, 0)
-    } catch {
-      clearInterval(timer)
-      onGone()
-    }
+    if (isAlive(launcher)) return
+    clearInterval(timer)
+    onGone()
   }, 300)
   timer.unref()
 }
@@ -149,5 +189,5 @@ const env = {
   SEMIBOT_LAUNCHER_PID: String(launcher),
   TURBO_TELEMETRY_DISABLED: '1'
 }
-checkPinnedNode(env)
+chooseNode(env)
 run(command, env)

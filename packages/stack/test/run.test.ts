@@ -69,6 +69,31 @@ t.test('a failed installation is said, tried again next time, and counts as a fa
   t.notOk(existsSync(join(root, 'node_modules/.semibot-lock-hash')))
 })
 
+t.test('two commands at once install once', async (t) => {
+  const { root, env, installs } = makeClone(t)
+  const slow = readFileSync(join(root, 'host/npx'), 'utf8').split('\n').slice(1)
+  script(join(root, 'host/npx'), 'sleep 0.5', ...slow)
+  const start = () =>
+    new Promise<string>((resolve) => {
+      const child = spawn(process.execPath, ['scripts/run.mjs', '--', 'node', '-p', '"ran"'], { cwd: root, env })
+      let output = ''
+      child.stdout.on('data', (chunk) => {
+        output += chunk
+      })
+      child.once('close', () => resolve(output))
+    })
+  const outputs = await Promise.all([start(), start()])
+  t.equal(installs().length, 1)
+  t.match(
+    outputs.find((output) => output.startsWith('Another')),
+    /^Another command \(pid \d+\) is installing: waiting for it\.\nran\n$/
+  )
+  t.match(
+    outputs.find((output) => output.startsWith('Installing')),
+    /\nran\n$/
+  )
+})
+
 t.test('exit code, arguments and signals go through', async (t) => {
   const { root, env, run } = makeClone(t)
   t.equal(run('--', 'node', '-e', 'process.exit(7)').status, 7)
@@ -92,15 +117,22 @@ t.test('exit code, arguments and signals go through', async (t) => {
 })
 
 t.test('an unknown command and a machine without a pinned Node are explained', async (t) => {
-  const { root, run } = makeClone(t)
+  const { root, env, run } = makeClone(t)
   const unknown = run('strat')
   t.equal(unknown.status, 1)
-  t.match(unknown.stderr, 'usage: node scripts/run.mjs start | test | check | ci | bench | -- <command>')
+  t.match(unknown.stderr, /^usage: node scripts\/run\.mjs start \| test \| check .*\| -- <command>\n$/)
   script(join(root, 'host/npx'), `mkdir -p '${root}/node_modules/.bin'`)
   script(join(root, 'host/node'), 'echo v22.1.0')
-  const old = run('--', 'node', '-p', '1')
+  writeFileSync(join(root, 'old.cjs'), "Object.defineProperty(process, 'version', { value: 'v20.1.0' })")
+  const words = ['--require', './old.cjs', 'scripts/run.mjs', '--', 'node', '-p', '1']
+  const old = spawnSync(process.execPath, words, { cwd: root, env, encoding: 'utf8' })
   t.equal(old.status, 1)
   t.match(old.stderr, /the installed one must be 24 or newer \(found: v22\.1\.0\): install Node 24/)
+  t.equal(
+    run('--', 'node', '-p', 'process.execPath').stdout.trim().split('\n').at(-1),
+    process.execPath,
+    'a new one will do'
+  )
 })
 
 t.test('it says so on a Node that is too old', async (t) => {
