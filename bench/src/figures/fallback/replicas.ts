@@ -1,4 +1,4 @@
-import { describeFindings, type Finding, openIncident, waitFor } from '@semibot/stack'
+import { type Finding, openIncident, waitFor } from '@semibot/stack'
 import { quantile } from '../../types.ts'
 import { ask, type Service } from '../base.ts'
 import { type Figure, type FigureContext, figure, type Scenario } from '../figure.ts'
@@ -99,7 +99,6 @@ async function propagation(
   }
   const sorted = Float64Array.from(spreads).sort()
   const p99 = quantile(sorted, 0.99)
-  context.report(describeFindings(findings))
   return figure(
     {
       fault: `${apis.length} replicas, verdict on the last, ${limitMs > 50 ? 'pub/sub lost' : 'with pub/sub'}`,

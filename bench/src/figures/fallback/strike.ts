@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Finding, type Incident, type IncidentExpectation, openIncident } from '@semibot/stack'
+import { type Finding, type Incident, type IncidentExpectation, openIncident, readMetrics, sumOf } from '@semibot/stack'
 import type { Service } from '../base.ts'
 import type { FigureContext } from '../figure.ts'
 import type { ChatRecord, LoadMessage } from '../load/chat-load.ts'
@@ -33,6 +33,10 @@ export interface Strike {
 }
 
 const RAMP_MS = 3000
+/** Share of the chats in the runtime that makes a moment for the fault, and how long such a moment is looked for. */
+const RIPE = 0.98
+const LOOK_MS = 50
+const MAX_LOOKS = 40
 /** Longest wait for an answer under load: past it the chat is lost. */
 const TIMEOUT_MS = 30_000
 
@@ -49,6 +53,7 @@ export async function strikeUnderLoad(context: FigureContext, options: StrikeOpt
   const apiKey = base.runtimeOrg.apiKey
   const load = startLoad({ apis: [api.url], apiKey, rate, chats, rampMs: RAMP_MS, messages, timeoutMs: TIMEOUT_MS })
   await pause(RAMP_MS + (chats / rate) * 500)
+  await ripeMoment(api, runtime)
   const faultAt = clock()
   runtime.kill(signal)
   const records = await load.records
@@ -104,6 +109,17 @@ export async function strikeUnderLoad(context: FigureContext, options: StrikeOpt
     expectation,
     api,
     runtime
+  }
+}
+
+/** Waits, not for long, until nearly all chats under way are in the runtime: the fault is to meet them there. */
+async function ripeMoment(api: Service, runtime: Service): Promise<void> {
+  for (let look = 0; look < MAX_LOOKS; look++) {
+    const [ofApi, ofRuntime] = await Promise.all([readMetrics(api.url), readMetrics(runtime.url)])
+    const underWay = sumOf([ofApi], 'chat_execution_in_flight{mode="runtime_orchestrator"}')
+    const inRuntime = sumOf([ofRuntime], 'runtime_execution_in_flight')
+    if (underWay > 0 && inRuntime >= RIPE * underWay) return
+    await pause(LOOK_MS)
   }
 }
 
