@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ChatRequest } from '@semibot/chat-protocol'
-import type { AcceptResult, Agent } from '@semibot/db'
+import type { AcceptResult, AcceptTurn, Agent } from '@semibot/db'
 import { RequestError } from '@semibot/service-kit'
 import type { ChatExecution } from '../adapters/chat-executor.ts'
 import type { Caller } from '../auth/caller.ts'
@@ -44,7 +44,7 @@ export async function acceptChat(services: AcceptServices, caller: Caller, call:
   const assistantMessageId = newId(createdAt)
   const sessionId = call.sessionId ?? newId(createdAt)
 
-  const result = await services.turns.accept({
+  const turn: AcceptTurn = {
     executionId,
     orgId: caller.orgId,
     userId: caller.userId,
@@ -60,7 +60,8 @@ export async function acceptChat(services: AcceptServices, caller: Caller, call:
     historyLimit: services.historyMessages,
     ...(call.clientMessageId === undefined ? {} : { clientMessageId: call.clientMessageId }),
     ...idempotencyOf(caller, call)
-  })
+  }
+  const result = await services.turns.accept(turn)
   if (result.kind === 'replay') {
     const { status } = result
     const running = status === 'running' || status === 'waiting_approval'
@@ -68,8 +69,7 @@ export async function acceptChat(services: AcceptServices, caller: Caller, call:
   }
   const accepted = checkAccepted(result)
 
-  const agent = chosen ?? (await services.findAgent(caller.orgId, accepted.agentId))
-  if (agent === undefined) throw new Error(`agent ${accepted.agentId} of session ${sessionId} is gone`)
+  const agent = chosen ?? (await agentOfSession(services, turn, accepted.agentId))
   return {
     kind: 'accepted',
     execution: {
@@ -128,6 +128,19 @@ async function chooseAgent(services: AcceptServices, orgId: string, call: ChatCa
   if (agent !== undefined) return agent
   const message = 'there is no agent with this id or slug; GET /api/v1/agents lists them'
   throw new RequestError('NOT_FOUND', message, { details: [{ path: 'agentId', message }] })
+}
+
+/** The agent of a session that goes on. Without it nobody would ever end the turn, so it is taken back. */
+async function agentOfSession(services: AcceptServices, turn: AcceptTurn, agentId: string): Promise<Agent> {
+  try {
+    const agent = await services.findAgent(turn.orgId, agentId)
+    if (agent !== undefined) return agent
+    const message = 'the agent of this session was deleted; name another one'
+    throw new RequestError('NOT_FOUND', message, { details: [{ path: 'agentId', message }] })
+  } catch (error) {
+    await services.turns.takeBack(turn)
+    throw error
+  }
 }
 
 /** The key, and what the request was about: the same key with another content is a mistake of the caller. */

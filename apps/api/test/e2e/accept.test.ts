@@ -1,5 +1,7 @@
+import { createSession } from '@semibot/db'
 import { startApi, waitFor } from '@semibot/stack/test'
 import t from 'tap'
+import { v7 as uuidv7 } from 'uuid'
 import { isType } from '../helpers/chat-client.ts'
 import { clientOf, startPair } from '../helpers/start-pair.ts'
 
@@ -52,6 +54,32 @@ t.test('a chat is accepted once', async (t) => {
     t.equal(second.headers.get('retry-after'), '1')
     await first.ended
     t.equal((await pair.call(direct, 'POST', '/chat', { message: 'Now', sessionId, stream: false })).status, 200)
+  })
+
+  await t.test('a session whose agent is gone or cannot be read is not left busy', async (t) => {
+    const agentId = uuidv7()
+    const { id: sessionId } = await createSession(pair.db, direct.id, { agentId, userId: null })
+    const message = { message: 'Is anybody there?', sessionId, stream: false }
+    const gone = await pair.call(direct, 'POST', '/chat', message, { 'idempotency-key': 'gone' })
+    t.equal(gone.status, 404)
+    t.equal(gone.body.error.message, 'the agent of this session was deleted; name another one')
+
+    await pair.db.schema.alterTable('agents').renameColumn('tools', 'tools_away').execute()
+    const failed = await pair.call(direct, 'POST', '/chat', message)
+    await pair.db.schema.alterTable('agents').renameColumn('tools_away', 'tools').execute()
+    t.equal(failed.status, 500)
+
+    const named = { ...message, agentId: 'default' }
+    t.equal((await pair.call(direct, 'POST', '/chat', named, { 'idempotency-key': 'gone' })).status, 200)
+    const { data } = (await pair.call(direct, 'GET', `/sessions/${sessionId}/messages`)).body
+    t.same(
+      data.map(({ seq, role }: { seq: number; role: string }) => [seq, role]),
+      [
+        [2, 'assistant'],
+        [1, 'user']
+      ],
+      'nothing is left of the calls that failed'
+    )
   })
 })
 

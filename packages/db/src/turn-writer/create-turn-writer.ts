@@ -73,6 +73,10 @@ export function createTurnWriter(pool: pg.Pool, options: TurnWriterOptions = {})
       if (turn.newSession && turn.agentId === null) throw new TypeError('agentId: a new session needs one')
       return await namingDuplicates(duplicatesOf(turn), () => accepts.push(turn))
     },
+    async takeBack(turn) {
+      undoer.add([turn])
+      await undoer.flush()
+    },
     finish,
     async saveProgress(item) {
       checkMessageId('messageId', item.messageId)

@@ -97,6 +97,11 @@ export interface TurnWriter {
    */
   accept(turn: AcceptTurn): Promise<AcceptResult>
   /**
+   * Takes back an accepted turn that nothing was done with: its session is free again, its key unused. While the
+   * database is away it is tried again behind the caller's back. Does nothing to a turn that has ended.
+   */
+  takeBack(turn: AcceptTurn): Promise<void>
+  /**
    * Ends a running execution and stores its answer, exactly once. False: it was not running any more.
    * While the database is away the call is repeated for up to `finishRetryMs`.
    * @throws TurnQueueFullError, DatabaseTimeoutError, DatabaseUnavailableError

@@ -86,3 +86,22 @@ t.test('an accept that is committed after it was looked for is taken back all th
   })
   t.equal(await countMessages(turn), 0)
 })
+
+t.test(
+  'an accepted turn can be taken back: its session and its key are free, a turn that has ended stays',
+  async (t) => {
+    const { sessionId, executionId } = await runTurn(writer, organization)
+    const turn = newTurn(organization, { sessionId, idempotency: { key: 'taken-back', requestHash: 'h' } })
+    t.match(await writer.accept(turn), { kind: 'accepted' })
+    await writer.takeBack(turn)
+    t.equal(await findExecution(db, orgId, null, turn.executionId), undefined)
+    t.equal(await countMessages(turn), 2, 'those of the turn before')
+
+    const again = { ...newTurn(organization, { sessionId }), idempotency: { key: 'taken-back', requestHash: 'other' } }
+    t.match(await runTurn(writer, organization, again), { sessionId })
+    await writer.takeBack(again)
+    t.match(await findExecution(db, orgId, null, again.executionId), { status: 'completed' })
+    t.match(await findExecution(db, orgId, null, executionId), { status: 'completed' })
+    t.equal(await countMessages(turn), 4)
+  }
+)
