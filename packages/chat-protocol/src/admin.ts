@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { CHAT_MODES } from './mode.ts'
-import { safeText } from './text.ts'
+import { safeText, shortText } from './text.ts'
 
 const rate = z.number().min(0).max(1)
 const time = z.iso.datetime()
@@ -171,7 +171,7 @@ export const actorSchema = z.string().regex(/^[\w.@+-]{1,64}$/, 'must be 1 to 64
 
 /** Query of `GET /api/v1/runtime/explain`. */
 export const explainQuerySchema = z.strictObject({
-  orgId: z.string().min(1).max(100).describe('Id or slug'),
+  orgId: shortText(100).describe('Id or slug'),
   sessionId: z.uuid()
 })
 

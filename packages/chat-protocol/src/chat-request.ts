@@ -2,12 +2,12 @@ import { z } from 'zod'
 import { FINISH_REASONS, usageSchema } from './chat-event.ts'
 import { LIMITS } from './limits.ts'
 import { CHAT_MODES } from './mode.ts'
-import { safeText } from './text.ts'
+import { safeText, shortText } from './text.ts'
 
 const message = safeText(1, LIMITS.messageCodePoints)
 
 /** An agent is named by its id or by its slug, which is unique in the organisation. */
-export const agentReferenceSchema = z.string().min(1).max(100)
+export const agentReferenceSchema = shortText(100)
 
 /** Body of `POST /api/v1/chat`. */
 export const chatRequestSchema = z.strictObject({
@@ -21,7 +21,7 @@ export const chatRequestSchema = z.strictObject({
   onDisconnect: z.enum(['detach', 'cancel']).default('detach'),
   /** Overrides the agent's model; must be one of LLM_MODELS. */
   model: z.string().min(1).max(200).optional(),
-  clientMessageId: z.string().min(1).max(128).optional()
+  clientMessageId: shortText(128).optional()
 })
 
 /** `data` of the answer to `POST /api/v1/chat` with `stream: false`. */

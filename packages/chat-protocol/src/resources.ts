@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { LIMITS } from './limits.ts'
-import { safeText } from './text.ts'
+import { safeText, shortText } from './text.ts'
 
 export const MESSAGE_STATUSES = ['streaming', 'complete', 'partial', 'failed', 'cancelled'] as const
 export type MessageStatus = (typeof MESSAGE_STATUSES)[number]
@@ -22,7 +22,7 @@ export const sessionSchema = z.object({
   updatedAt: z.string()
 })
 export const createSessionSchema = z.strictObject({
-  agentId: z.string().min(1).max(100).optional(),
+  agentId: shortText(100).optional(),
   title: title.optional()
 })
 export const updateSessionSchema = z.strictObject({ title: title.nullable() })
@@ -38,7 +38,7 @@ export const messageSchema = z.object({
 })
 
 const slug = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/, 'must be 1 to 64 characters of a-z, 0-9 and -')
-const toolNames = z.array(z.string().min(1).max(100)).max(64)
+const toolNames = z.array(shortText(100)).max(64)
 const agentFields = {
   name: safeText(1, 200),
   systemPrompt: safeText(0, LIMITS.messageCodePoints),

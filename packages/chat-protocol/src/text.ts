@@ -28,3 +28,13 @@ export function safeText(min: number, max: number) {
     .refine((text) => !text.includes('\0'), 'must not contain the NUL character')
     .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
 }
+
+/** A name or a reference that Postgres is asked for: not empty, at most `max` UTF-16 units, no NUL, no lone surrogate. */
+export function shortText(max: number) {
+  return z
+    .string()
+    .min(1)
+    .max(max)
+    .refine((text) => !text.includes('\0'), 'must not contain the NUL character')
+    .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
+}

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { codePointLength, LIMITS, safeText } from '../src/index.ts'
+import { codePointLength, LIMITS, safeText, shortText } from '../src/index.ts'
 
 t.test('codePointLength counts as Array.from does', async (t) => {
   fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => codePointLength(text) === Array.from(text).length))
@@ -36,4 +36,19 @@ t.test('a message of exactly the limit passes, of one code point more it does no
   const schema = safeText(1, LIMITS.messageCodePoints)
   t.equal(schema.safeParse('😀'.repeat(LIMITS.messageCodePoints)).success, true)
   t.equal(schema.safeParse('😀'.repeat(LIMITS.messageCodePoints + 1)).success, false)
+})
+
+t.test('shortText takes what Postgres can be asked for', async (t) => {
+  const schema = shortText(3)
+  for (const good of ['a', '你好', 'a b']) t.equal(schema.safeParse(good).success, true, JSON.stringify(good))
+  const bad: [unknown, RegExp][] = [
+    ['', /too small/i],
+    ['abcd', /too big/i],
+    ['a\0', /NUL/],
+    ['\udc00', /well-formed/],
+    [null, /string/]
+  ]
+  for (const [value, message] of bad) {
+    t.match(schema.safeParse(value).error?.issues[0]?.message, message, JSON.stringify(value))
+  }
 })

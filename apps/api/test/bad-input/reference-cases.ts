@@ -30,6 +30,30 @@ export const REFERENCE_CASES: readonly BadInputCase[] = [
     message: 'there is no agent with this id or slug; GET /api/v1/agents lists them'
   },
   {
+    what: 'An `agentId` with a NUL character',
+    request: chat({ message: 'hi', agentId: 'a\0' }),
+    ...invalid,
+    message: 'agentId: must not contain the NUL character'
+  },
+  {
+    what: 'An agent in the path with a NUL character',
+    request: get('/api/v1/agents/a%00'),
+    ...invalid,
+    message: 'params.agentId: must not contain the NUL character'
+  },
+  {
+    what: 'A `clientMessageId` with a NUL character',
+    request: chat({ message: 'hi', clientMessageId: 'a\0' }),
+    ...invalid,
+    message: 'clientMessageId: must not contain the NUL character'
+  },
+  {
+    what: 'A `clientMessageId` with half a character',
+    request: chat('{"message":"hi","clientMessageId":"\\ud800"}'),
+    ...invalid,
+    message: 'clientMessageId: must be well-formed Unicode'
+  },
+  {
     what: 'An unknown model',
     request: chat({ message: 'hi', model: 'nothing' }),
     ...invalid,

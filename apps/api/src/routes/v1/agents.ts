@@ -1,4 +1,10 @@
-import { agentSchema, createAgentSchema, envelope, updateAgentSchema } from '@semibot/chat-protocol'
+import {
+  agentReferenceSchema,
+  agentSchema,
+  createAgentSchema,
+  envelope,
+  updateAgentSchema
+} from '@semibot/chat-protocol'
 import { type Agent, createAgent, deleteAgent, findAgent, isAgentInUse, listAgents, updateAgent } from '@semibot/db'
 import { RequestError } from '@semibot/service-kit'
 import type { FastifyRequest } from 'fastify'
@@ -6,7 +12,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { isOrgAdmin } from '../../auth/caller.ts'
 
-const params = z.object({ agentId: z.string().min(1).max(100) })
+const params = z.object({ agentId: agentReferenceSchema })
 const tags = ['agents']
 /** Every organisation keeps these: sessions begin with them, and the docs name them. */
 const BUILT_IN = new Set(['default', 'assistant'])

@@ -1,4 +1,10 @@
-import { envelope, orgRuntimeMetricsSchema, runtimeInstanceSchema, runtimeMetricsSchema } from '@semibot/chat-protocol'
+import {
+  envelope,
+  orgRuntimeMetricsSchema,
+  runtimeInstanceSchema,
+  runtimeMetricsSchema,
+  shortText
+} from '@semibot/chat-protocol'
 import { orgMetrics } from '@semibot/db'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
@@ -47,7 +53,7 @@ export const metricsRoutes: FastifyPluginAsyncZod = async (app) => {
         tags,
         summary: 'Figures of one organisation over the last 300 s',
         description: 'From its stored executions, each under the mode that answered it in the end.',
-        params: z.object({ orgId: z.string().min(1).max(100).describe('Id or slug') }),
+        params: z.object({ orgId: shortText(100).describe('Id or slug') }),
         response: { 200: envelope(orgRuntimeMetricsSchema) }
       }
     },
