@@ -34,6 +34,8 @@ export interface ProcessOptions {
   stopSignal?: NodeJS.Signals
   /** Until SIGKILL, in milliseconds. Default 10000. */
   stopTimeoutMs?: number
+  /** Called as soon as it exists, long before it is ready. */
+  spawned?: ((pid: number, start: string) => void) | undefined
   /** Each line that it writes. */
   log?: ((line: string) => void) | undefined
   signal?: AbortSignal | undefined
@@ -108,6 +110,7 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
     stream.on('data', splitter.write).on('end', splitter.end)
   }
   const running = handle(options, child, exited, tail.lines)
+  options.spawned?.(running.pid, running.start)
   const gaveUp = new AbortController()
   try {
     signal?.throwIfAborted()

@@ -1,6 +1,6 @@
 import { freePort, isListening } from './claim.ts'
 import { type FindProgramOptions, findProgram } from './find-program.ts'
-import { type ProcessExit, type RunningProcess, startProcess } from './process.ts'
+import { type ProcessExit, type ProcessOptions, type RunningProcess, startProcess } from './process.ts'
 
 export interface RedisOptions extends FindProgramOptions {
   /** Path of the redis-server. Default: what findProgram finds. */
@@ -10,6 +10,8 @@ export interface RedisOptions extends FindProgramOptions {
   /** Letters and digits. Default: none. */
   password?: string
   log?: (line: string) => void
+  /** See ProcessOptions. */
+  spawned?: ProcessOptions['spawned']
   signal?: AbortSignal | undefined
 }
 
@@ -47,6 +49,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RunningRed
     cwd: '/',
     ready: { check: () => isListening(port) },
     log,
+    spawned: options.spawned,
     signal
   })
   const credentials = password ? `:${encodeURIComponent(password)}@` : ''

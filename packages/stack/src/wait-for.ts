@@ -11,11 +11,13 @@ export interface WaitOptions {
   signal?: AbortSignal
 }
 
+type Truthy<T> = Exclude<T, undefined | null | false | 0 | ''>
+
 /**
  * Looks again and again until `condition` gives a truthy value, and resolves with that value.
  * A condition that throws counts as "not yet"; its last error becomes the cause of the timeout's error.
  */
-export async function waitFor<T>(condition: () => T | Promise<T>, options: WaitOptions): Promise<NonNullable<T>> {
+export async function waitFor<T>(condition: () => T | Promise<T>, options: WaitOptions): Promise<Truthy<T>> {
   const { timeoutMs = 5000, intervalMs = 15, what, signal } = options
   const end = performance.now() + timeoutMs
   let lastError: unknown
@@ -23,7 +25,7 @@ export async function waitFor<T>(condition: () => T | Promise<T>, options: WaitO
     signal?.throwIfAborted()
     try {
       const value = await condition()
-      if (value) return value
+      if (value) return value as Truthy<T>
       lastError = undefined
     } catch (error) {
       lastError = error

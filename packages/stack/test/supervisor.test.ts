@@ -16,8 +16,8 @@ function slot(name: string, rank: number, code = `console.log('up'); ${RUNS}`): 
     name,
     port: 1000 + rank,
     rank,
-    launch: (signal) =>
-      startProcess({ name, command: process.execPath, args: ['-e', code], ready: { line: /^up$/ }, signal })
+    launch: (signal, spawned) =>
+      startProcess({ name, command: process.execPath, args: ['-e', code], ready: { line: /^up$/ }, spawned, signal })
   }
 }
 
@@ -54,6 +54,15 @@ t.test('processes.json names what runs, and follows every change', async (t) => 
   await t.rejects(supervisor.start(slot('api', 3)), { message: 'there is a process "api" already' })
   await supervisor.stop()
   t.notOk(existsSync(join(home, 'processes.json')))
+})
+
+t.test('a process is in processes.json before it is ready, and no longer when it did not get there', async (t) => {
+  const { home, supervisor } = setUp(t, false)
+  const starting = supervisor.start(slot('api', 3, 'process.stdin.resume(); setTimeout(() => process.exit(1), 300)'))
+  const [entry] = await waitFor(() => readProcesses(home).length === 1 && readProcesses(home), { what: 'the entry' })
+  t.match(entry, { name: 'api', start: processStart(entry?.pid ?? 0) })
+  await t.rejects(starting, { message: /did not start: ended with exit code 1/ })
+  t.same(readProcesses(home), [])
 })
 
 t.test('a process that dies is reported and started again, the others go on', async (t) => {

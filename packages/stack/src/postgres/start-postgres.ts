@@ -4,7 +4,7 @@ import { chownSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePort } from '../claim.ts'
-import { type ProcessExit, type RunningProcess, startProcess } from '../process.ts'
+import { type ProcessExit, type ProcessOptions, type RunningProcess, startProcess } from '../process.ts'
 import { endLeftoverServer, serverState } from './leftover.ts'
 import { makeOwnFolder, type PostgresPlacement, placePostgres } from './placement.ts'
 import { prepareDatabase } from './prepare-database.ts'
@@ -28,6 +28,8 @@ export interface PostgresOptions {
   note?: (text: string) => void
   /** Folder for what root's server must reach. Default /var/lib/semibot-dev. */
   systemFolder?: string
+  /** See ProcessOptions. */
+  spawned?: ProcessOptions['spawned']
   signal?: AbortSignal | undefined
 }
 
@@ -74,6 +76,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
     stopSignal: 'SIGINT',
     stopTimeoutMs: 15_000,
     log,
+    spawned: options.spawned,
     signal
   })
   const adminUrl = `postgres://postgres:${encodeURIComponent(adminPassword)}@127.0.0.1:${port}/postgres`

@@ -6,7 +6,7 @@ import { type RunningProcess, startProcess } from '../process.ts'
 import { startRedis } from '../redis.ts'
 import type { PlannedService, StackPlan } from './plan-stack.ts'
 import type { StackSecrets } from './secrets.ts'
-import type { Supervisor } from './supervisor.ts'
+import type { Spawned, Supervisor } from './supervisor.ts'
 import type { StackOptions } from './types.ts'
 
 /** Starts PostgreSQL, unless DATABASE_URL names a server. */
@@ -21,7 +21,7 @@ export async function startDatabase(
   if (!plan.postgres) return report('PostgreSQL: the server of DATABASE_URL')
   const { port } = plan.postgres
   let dataDir = ''
-  const launch = async (signal: AbortSignal): Promise<RunningProcess> => {
+  const launch = async (signal: AbortSignal, spawned: Spawned): Promise<RunningProcess> => {
     const postgres = await startPostgres({
       dataDir: `${home}/postgres`,
       port,
@@ -30,6 +30,7 @@ export async function startDatabase(
       adminPassword: secrets.postgresAdminPassword,
       log: (line) => options.log?.('postgres', line),
       note: report,
+      spawned,
       signal
     })
     dataDir = postgres.dataDir
@@ -48,14 +49,15 @@ export async function startServices(
 ): Promise<void> {
   const { report = () => {} } = options
   const start = async (kind: keyof typeof PORT_KEYS, service: PlannedService, rank: number): Promise<void> => {
-    const launch = (signal: AbortSignal) => startService(kind, service, plan, options, signal)
+    const launch = (signal: AbortSignal, spawned: Spawned) =>
+      startService(kind, service, plan, options, { signal, spawned })
     await supervisor.start({ ...service, rank, launch })
   }
   if (plan.redis) {
     const { port, program } = plan.redis
-    const launch = async (signal: AbortSignal): Promise<RunningProcess> => {
+    const launch = async (signal: AbortSignal, spawned: Spawned): Promise<RunningProcess> => {
       const log = (line: string): void => options.log?.('redis', line)
-      const redis = await startRedis({ program, port, password: secrets.redisPassword, log, signal })
+      const redis = await startRedis({ program, port, password: secrets.redisPassword, log, spawned, signal })
       if (!redis) throw new Error(`${program} is gone`)
       return redis.process
     }
@@ -85,7 +87,7 @@ async function startService(
   service: PlannedService,
   plan: StackPlan,
   options: StackOptions,
-  signal: AbortSignal
+  hooks: { signal: AbortSignal; spawned: Spawned }
 ): Promise<RunningProcess> {
   return await startProcess({
     name: service.name,
@@ -102,7 +104,7 @@ async function startService(
     // The service ends its streams within its grace by itself; after that it hangs.
     stopTimeoutMs: plan.values.SHUTDOWN_GRACE_MS + 10_000,
     log: (line) => options.log?.(service.name, line),
-    signal
+    ...hooks
   })
 }
 

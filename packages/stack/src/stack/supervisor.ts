@@ -17,8 +17,11 @@ export interface Slot {
   port: number
   /** Higher ranks are stopped first; those of one rank together. */
   rank: number
-  launch(signal: AbortSignal): Promise<RunningProcess>
+  launch(signal: AbortSignal, spawned: Spawned): Promise<RunningProcess>
 }
+
+/** Tells the supervisor of a process that is not ready yet: one that is left behind by then is found as well. */
+export type Spawned = (pid: number, start: string) => void
 
 export interface SupervisorOptions {
   /** State folder, for processes.json. */
@@ -47,6 +50,8 @@ export interface Supervisor {
 interface Watched {
   slot: Slot
   running: RunningProcess | undefined
+  /** The process that is being started. */
+  spawned: { pid: number; start: string } | undefined
   /** Settles when the start under way is over; never rejects. */
   starting: Promise<unknown>
   /** It ends because somebody wants it to. */
@@ -61,16 +66,23 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   let stopped: Promise<void> | undefined
 
   function list(): ProcessEntry[] {
-    return [...watched.values()].flatMap(({ slot, running }) =>
-      running && !running.exit ? [{ name: slot.name, pid: running.pid, port: slot.port, start: running.start }] : []
-    )
+    return [...watched.values()].flatMap(({ slot, running, spawned }) => {
+      const known = running && !running.exit ? running : spawned
+      return known ? [{ name: slot.name, pid: known.pid, port: slot.port, start: known.start }] : []
+    })
   }
 
   async function launch(item: Watched): Promise<RunningProcess> {
     stopping.signal.throwIfAborted()
-    const launched = item.slot.launch(stopping.signal)
+    const launched = item.slot.launch(stopping.signal, (pid, start) => {
+      item.spawned = { pid, start }
+      writeProcesses(options.home, list())
+    })
     item.starting = launched.catch(() => {})
-    const running = await launched
+    const running = await launched.finally(() => {
+      item.spawned = undefined
+      writeProcesses(options.home, list())
+    })
     const since = performance.now()
     item.running = running
     item.wanted = false
@@ -131,6 +143,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       const item: Watched = {
         slot,
         running: undefined,
+        spawned: undefined,
         starting: Promise.resolve(),
         wanted: false,
         pauseMs: FIRST_PAUSE_MS
