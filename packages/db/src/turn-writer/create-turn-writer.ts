@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import type pg from 'pg'
-import { DatabaseUnavailableError } from '../errors.ts'
+import { DatabaseTimeoutError, DatabaseUnavailableError, TurnQueueFullError } from '../errors.ts'
 import { namingDuplicates } from '../unique-violation.ts'
 import { uuidTimeMs } from '../uuid-time.ts'
 import { acceptStatement } from './accept-statement.ts'
@@ -58,7 +58,7 @@ export function createTurnWriter(pool: pg.Pool, options: TurnWriterOptions = {})
         return await finishes.push(item)
       } catch (error) {
         const over = closing.signal.aborted || performance.now() + pauseMs > deadline
-        if (over || !(error instanceof DatabaseUnavailableError)) throw error
+        if (over || !maySucceedLater(error)) throw error
         await wait(pauseMs * (0.5 + Math.random() / 2), undefined, { signal: closing.signal }).catch(() => {
           throw error
         })
@@ -91,6 +91,15 @@ export function createTurnWriter(pool: pg.Pool, options: TurnWriterOptions = {})
       await undoer.close()
     }
   }
+}
+
+/** Away, too slow, or too much to do: the end of an execution waits, or its session would stay busy for good. */
+function maySucceedLater(error: unknown): boolean {
+  return (
+    error instanceof DatabaseUnavailableError ||
+    error instanceof DatabaseTimeoutError ||
+    error instanceof TurnQueueFullError
+  )
 }
 
 function duplicatesOf(turn: AcceptTurn) {

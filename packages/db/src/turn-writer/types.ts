@@ -103,7 +103,7 @@ export interface TurnWriter {
   takeBack(turn: AcceptTurn): Promise<void>
   /**
    * Ends a running execution and stores its answer, exactly once. False: it was not running any more.
-   * While the database is away the call is repeated for up to `finishRetryMs`.
+   * While the database is away, locked or overloaded the call is repeated for up to `finishRetryMs`.
    * @throws TurnQueueFullError, DatabaseTimeoutError, DatabaseUnavailableError
    */
   finish(turn: FinishTurn): Promise<boolean>
@@ -128,6 +128,6 @@ export interface TurnWriterOptions {
   maxQueue?: number
   /** Longest wait in the queue before a call fails with DatabaseTimeoutError. Default 5000. */
   maxWaitMs?: number
-  /** How long `finish` is repeated while the database is unavailable. Default 15000; 0: not at all. */
+  /** How long `finish` is repeated while the database is unavailable or too slow. Default 15000; 0: not at all. */
   finishRetryMs?: number
 }

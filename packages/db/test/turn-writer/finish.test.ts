@@ -1,11 +1,13 @@
+import { waitFor } from '@semibot/stack/test'
+import pg from 'pg'
 import t from 'tap'
 import { v7 as uuidv7 } from 'uuid'
-import { createTurnWriter, findExecution, listMessages } from '../../src/index.ts'
+import { createTurnWriter, DatabaseTimeoutError, findExecution, listMessages } from '../../src/index.ts'
 import { addOrganization, openTestDatabase } from '../helpers/test-database.ts'
 import { endOf, newTurn, runTurn } from '../helpers/turns.ts'
 
 const database = await openTestDatabase(t)
-const { db, pool } = database
+const { db, pool, url } = database
 const writer = createTurnWriter(pool)
 t.teardown(() => writer.close())
 const organization = await addOrganization(database)
@@ -144,4 +146,40 @@ t.test('of several answers so far that wait, only the latest is written, and all
   t.equal(writer.queueLength, 1)
   t.ok((await Promise.all(saves)).every(Boolean))
   t.equal((await messagesOf(turn.sessionId))[1]?.content, contents.at(-1))
+})
+
+t.test('finish waits until the table is free again, so that no session stays busy', async (t) => {
+  const turn = newTurn(organization)
+  await writer.accept(turn)
+  const own = new pg.Pool({ connectionString: url, max: 1, application_name: 'waits', lock_timeout: 100 })
+  const patient = createTurnWriter(own)
+  t.teardown(() => own.end())
+  t.teardown(() => patient.close())
+
+  const holder = new pg.Client(url)
+  await holder.connect()
+  t.teardown(() => holder.end())
+  await holder.query('begin')
+  await holder.query('lock table messages in access exclusive mode')
+  const impatient = createTurnWriter(own, { finishRetryMs: 0 })
+  await t.rejects(impatient.finish(endOf(turn)), DatabaseTimeoutError)
+  await impatient.close()
+
+  let over = false
+  const finished = patient.finish(endOf(turn)).finally(() => {
+    over = true
+  })
+  const waiting = async () => {
+    const { rows } = await pool.query(
+      `select query_start from pg_stat_activity
+       where datname = current_database() and application_name = 'waits' and wait_event_type = 'Lock'`
+    )
+    return rows[0]?.query_start?.getTime() as number | undefined
+  }
+  const first = await waitFor(waiting, { what: 'the finish to wait for the lock' })
+  await waitFor(async () => ((await waiting()) ?? first) > first, { what: 'the finish to be tried again' })
+  t.equal(over, false)
+  await holder.query('rollback')
+  t.equal(await finished, true)
+  t.match(await findExecution(db, turn.orgId, null, turn.executionId), { status: 'completed' })
 })
