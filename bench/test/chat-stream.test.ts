@@ -5,7 +5,7 @@ import { eventsOf, wholeAnswer } from '../src/figures/fallback/fake-runtime.ts'
 import type { LoadMessage } from '../src/figures/load/chat-load.ts'
 import { runChat } from '../src/figures/load/chat-stream.ts'
 import { dueChats } from '../src/figures/load/run-load.ts'
-import { shareInRuntime, summarizeLoad, touchedBy } from '../src/figures/load/summary.ts'
+import { summarizeLoad, touchedBy, whereaboutsAt } from '../src/figures/load/summary.ts'
 
 const message: LoadMessage = { content: 'Hi', answer: 'one two', varies: false }
 const agent = { id: 'a', slug: 'default', systemPrompt: '', model: 'simulator', tools: [] }
@@ -86,7 +86,8 @@ t.test('a fault touches who was under way and who came soon after', (t) => {
     ...{ pauseMs: endedAt - sentAt, pausedAt: sentAt }
   })
   const records = [record(0, 10), record(5, 30), record(15, 40, 'direct_llm'), record(25, 60), record(99, 120)]
-  t.equal(shareInRuntime(records, 20), 0.5)
+  t.same(whereaboutsAt(records, 20), { inRuntime: 1, inDirect: 1, arriving: 0 })
+  t.same(whereaboutsAt(records, 25.5), { inRuntime: 1, inDirect: 1, arriving: 1 })
   t.equal(touchedBy(records, 20, 10).length, 3)
   t.match(summarizeLoad(records), { chats: 5, failed: 0, pauseMaxMs: 35 })
   t.match(summarizeLoad([{ ...record(0, 1), problem: 'lost' }]), { failed: 1, problem: 'lost' })

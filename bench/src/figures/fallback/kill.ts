@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Figure, type FigureContext, figure, type Scenario } from '../figure.ts'
-import { shareInRuntime, summarizeLoad, touchedBy } from '../load/summary.ts'
+import { summarizeLoad, touchedBy, whereaboutsAt } from '../load/summary.ts'
 import { type Strike, strikeUnderLoad } from './strike.ts'
 
 /** Chats that begin this long after the fault may still meet it. */
@@ -36,7 +36,8 @@ async function strike(
   const { records, faultAt, extraCalls } = result
   const all = summarizeLoad(records)
   const touched = summarizeLoad(touchedBy(records, faultAt, SHADOW_MS))
-  const inRuntime = shareInRuntime(records, faultAt)
+  const { inRuntime, inDirect, arriving } = whereaboutsAt(records, faultAt)
+  const share = inRuntime / Math.max(1, inRuntime + inDirect)
   const extraShare = extraCalls / records.length
   const continued = records.filter((record) => record.writers === 2).length
   const fault = signal === 'SIGKILL' ? 'kill -9 of the only runtime' : 'SIGSTOP of the only runtime'
@@ -54,9 +55,9 @@ async function strike(
       {
         fault: `${fault}: in the runtime at the fault`,
         asked: '>= 95 %',
-        measured: `${percent(inRuntime)} of the chats under way`
+        measured: `${percent(share)} of ${inRuntime + inDirect} accepted chats (${arriving} more were about to be accepted)`
       },
-      inRuntime >= IN_RUNTIME,
+      share >= IN_RUNTIME,
       []
     ),
     figure(

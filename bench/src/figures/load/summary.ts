@@ -29,15 +29,23 @@ export function summarizeLoad(records: readonly ChatRecord[]): LoadSummary {
 }
 
 /** The chats that a moment divides: sent before it, ended after it. */
-export function inFlightAt(records: readonly ChatRecord[], at: number): ChatRecord[] {
+function inFlightAt(records: readonly ChatRecord[], at: number): ChatRecord[] {
   return records.filter((record) => record.sentAt < at && record.endedAt > at)
 }
 
-/** Of the chats under way at that moment, the share that the runtime had accepted. */
-export function shareInRuntime(records: readonly ChatRecord[], at: number): number {
+/** Where the chats were that were under way at a moment. */
+export interface Whereabouts {
+  inRuntime: number
+  inDirect: number
+  /** Sent, but not stored yet, so that no mode has been chosen. */
+  arriving: number
+}
+
+export function whereaboutsAt(records: readonly ChatRecord[], at: number): Whereabouts {
   const inFlight = inFlightAt(records, at)
-  const inRuntime = inFlight.filter(({ mode, startedAt }) => mode === 'runtime_orchestrator' && startedAt < at)
-  return inFlight.length === 0 ? 0 : inRuntime.length / inFlight.length
+  const accepted = inFlight.filter(({ startedAt }) => startedAt > 0 && startedAt < at)
+  const inRuntime = accepted.filter(({ mode }) => mode === 'runtime_orchestrator').length
+  return { inRuntime, inDirect: accepted.length - inRuntime, arriving: inFlight.length - accepted.length }
 }
 
 /** The chats that a fault could touch: under way when it struck, or begun within `forMs` after it. */
