@@ -1,5 +1,5 @@
 import { type CancelReason, type ChatEvent, HEADERS, isTerminal, SSE_HEADERS } from '@semibot/chat-protocol'
-import type { ExecutionRecord } from '@semibot/db'
+import { DatabaseTimeoutError, DatabaseUnavailableError, type ExecutionRecord } from '@semibot/db'
 import { type Drain, RequestError } from '@semibot/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Face } from '../faces/face.ts'
@@ -65,6 +65,23 @@ export async function answerExecution(
   return { success: true as const, data: resultOf(end) }
 }
 
+/**
+ * Whether the execution may still be shown: its session may have been deleted since its events were kept. While
+ * the database does not answer, what is kept is shown to whom it belongs.
+ */
+export async function isVisible(
+  services: Pick<AnswerServices, 'findExecution'>,
+  scope: { orgId: string; userId: string | null },
+  executionId: string
+): Promise<boolean> {
+  try {
+    return (await services.findExecution(scope, executionId)) !== undefined
+  } catch (error) {
+    if (error instanceof DatabaseUnavailableError || error instanceof DatabaseTimeoutError) return true
+    throw error
+  }
+}
+
 /** Answers with an execution that has ended and is in no event log any more. */
 export async function answerStored(
   services: AnswerServices,
@@ -83,7 +100,8 @@ export async function answerStored(
     )
   }
   reply.headers({ [HEADERS.executionId]: executionId, [HEADERS.sessionId]: record.sessionId })
-  const events = storedEvents(record)
+  // What the client has already is not told again; the end always is.
+  const events = storedEvents(record).filter((event) => event.seq > (options.after ?? 0) || isTerminal(event))
   if (!options.stream) return { success: true as const, data: resultOf(endOf(record, events)) }
 
   const encode = options.face.encoder({ sessionId: record.sessionId, executionId, requestId: request.id })

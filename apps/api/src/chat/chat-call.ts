@@ -6,7 +6,7 @@ import type { Face } from '../faces/face.ts'
 import type { Admission } from '../limits/admission.ts'
 import type { OrgConcurrency } from '../limits/org-concurrency.ts'
 import { type AcceptedChat, type AcceptServices, acceptChat, type ChatCall } from './accept-chat.ts'
-import { type AnswerServices, answerExecution, answerStored } from './answer-call.ts'
+import { type AnswerServices, answerExecution, answerStored, isVisible } from './answer-call.ts'
 import type { ChatServices } from './chat-services.ts'
 import { decideMode } from './decide-mode.ts'
 import type { EventMirror } from './event-mirror.ts'
@@ -112,18 +112,23 @@ async function accept(services: ChatCallServices, request: FastifyRequest, body:
 }
 
 /** The call was made before: its execution answers again. */
-function answerReplay(
+async function answerReplay(
   services: ChatCallServices,
   request: FastifyRequest,
   reply: FastifyReply,
   replay: Extract<AcceptedChat, { kind: 'replay' }>,
   options: ChatCallOptions
 ) {
+  const { executionId, running } = replay
+  const { orgId, userId } = request.caller
+  if (!(await isVisible(services, { orgId, userId }, executionId))) {
+    throw new RequestError('NOT_FOUND', 'the session that this call was made in is gone')
+  }
   reply.header(HEADERS.idempotencyReplayed, 'true')
-  const events = services.events.get(replay.executionId)
+  const events = services.events.get(executionId)
   if (events !== undefined) return answerExecution(services, request, reply, events, options)
-  if (!replay.running) return answerStored(services, request, reply, replay.executionId, options)
-  throw new RequestError('SESSION_BUSY', `execution ${replay.executionId} of this call is still running`, {
+  if (!running) return answerStored(services, request, reply, executionId, options)
+  throw new RequestError('SESSION_BUSY', `execution ${executionId} of this call is still running`, {
     retryAfterSeconds: 1
   })
 }

@@ -195,7 +195,8 @@ class BufferReader implements EventReader {
   constructor(source: EventBuffer, after: number, onReadable: () => void) {
     this.#source = source
     this.#onReadable = onReadable
-    this.#nextSeq = Math.min(after, source.lastSeq) + 1
+    // Whoever asks for more than there is gets the end once more, rather than an empty answer.
+    this.#nextSeq = Math.min(after, source.ended ? source.lastSeq - 1 : source.lastSeq) + 1
     for (let seq = this.#nextSeq; seq <= source.lastSeq; seq++) this.unreadBytes += source.sizeAt(seq)
   }
 

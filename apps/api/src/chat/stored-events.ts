@@ -10,7 +10,7 @@ import type { ExecutionRecord } from '@semibot/db'
 
 /**
  * The events of an execution that ended and is in no event log any more, told anew from what is stored:
- * started, the whole message, the end. Numbered from 1.
+ * started, the whole message, the end. The end has its own number, and the others come right before it.
  */
 export function storedEvents(record: ExecutionRecord): ChatEvent[] {
   const { messageId } = record
@@ -33,7 +33,8 @@ export function storedEvents(record: ExecutionRecord): ChatEvent[] {
   }
   bodies.push(terminalOf(record))
   const ts = (record.endedAt ?? record.createdAt).getTime()
-  return bodies.map((body, index) => Object.assign(body, { seq: index + 1, ts }))
+  const before = Math.max(0, (record.lastSeq ?? bodies.length) - bodies.length)
+  return bodies.map((body, index) => Object.assign(body, { seq: before + index + 1, ts }))
 }
 
 /** The terminal event of an execution that has ended. */

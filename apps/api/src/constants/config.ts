@@ -90,3 +90,6 @@ export const OPERATOR_DATABASE_WAIT_MS = 1000
 
 /** Copies of direct chats that one process sends to the runtime at once (CHAT_RUNTIME_SHADOW_PERCENT). */
 export const SHADOW_MAX_CONCURRENT = 10
+
+/** How often executions of this process are looked for whose end could not be stored. */
+export const FORGOTTEN_MS = 60_000

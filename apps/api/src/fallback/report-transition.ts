@@ -26,7 +26,17 @@ export function reportTransition(reporter: TransitionReporter, transition: Trans
   metrics.setBreakerState(to)
   if (decidedHere || scope === 'replica') metrics.fallbackTransition(to, reason)
 
-  const fields = { from, to, reason, detail: text, evidence, actor, epoch, scope, decidedHere }
+  const fields = {
+    from,
+    to,
+    reason,
+    detail: text.replaceAll('错误:', '错误 '),
+    evidence,
+    actor,
+    epoch,
+    scope,
+    decidedHere
+  }
   if (fallback !== transition.wasFallback || ordered) {
     // The reason alone: figures would make every line its own group for the runbook's `uniq -c`.
     const message = fallback ? LOG.fallbackEnabled(reasonText) : LOG.fallbackDisabled(reasonText)

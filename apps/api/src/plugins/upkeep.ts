@@ -1,11 +1,14 @@
 import { deleteExpiredIdempotencyKeys, ensurePartitions, heartbeat, retireInstance, sweepOrphans } from '@semibot/db'
 import fp from 'fastify-plugin'
+import { endForgotten } from '../chat/end-forgotten.ts'
 import type { RunningExecution } from '../chat/running-executions.ts'
 import {
+  FORGOTTEN_MS,
   INSTANCE_HEARTBEAT_MS,
   INSTANCE_STALE_MS,
   PARTITION_MONTHS_AHEAD,
   PROGRESS_SAVE_MS,
+  TURN_FINISH_RETRY_MS,
   UPKEEP_MS
 } from '../constants/config.ts'
 import { repeat } from '../repeat.ts'
@@ -38,6 +41,11 @@ export const upkeepPlugin = fp(
       )
     }
 
+    const endWhatIsForgotten = async () => {
+      const ended = await endForgotten(chat, db, TURN_FINISH_RETRY_MS)
+      if (ended > 0) log.error({ ended }, '[Chat] 执行结果一直未能保存，已结束')
+    }
+
     const tidy = async () => {
       await deleteExpiredIdempotencyKeys(db)
       await ensurePartitions(db, PARTITION_MONTHS_AHEAD)
@@ -47,6 +55,7 @@ export const upkeepPlugin = fp(
     const loops = [
       alive,
       repeat(PROGRESS_SAVE_MS, saveProgress, (error) => log.warn({ err: error }, '[Chat] 部分回答未保存')),
+      repeat(FORGOTTEN_MS, endWhatIsForgotten, (error) => log.warn({ err: error }, '[Chat] 未结束的执行未清理')),
       repeat(UPKEEP_MS, tidy, (error) => log.warn({ err: error }, '[Chat] 数据维护未完成'))
     ]
     // The first heartbeat comes before the first chat, so that no other process takes ours for orphans.

@@ -24,7 +24,9 @@ t.test('events are numbered from 1 and read from any place', async (t) => {
     [2, 3, 4]
   )
   t.ok(late.ended, 'the reader has seen the end')
-  t.ok(events.read(99, () => {}).ended, 'whoever asks for more than there is has seen the end too')
+  const beyond = events.read(99, () => {})
+  t.equal(beyond.next()?.type, 'execution.cancelled', 'whoever asks for more than there is gets the end once more')
+  t.ok(beyond.ended)
   t.throws(() => events.append(delta('d')), /has ended/, 'nothing follows the terminal event')
 })
 

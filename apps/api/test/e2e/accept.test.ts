@@ -2,7 +2,7 @@ import { createSession } from '@semibot/db'
 import { startApi, waitFor } from '@semibot/stack/test'
 import t from 'tap'
 import { v7 as uuidv7 } from 'uuid'
-import { isType } from '../helpers/chat-client.ts'
+import { isType, openStream } from '../helpers/chat-client.ts'
 import { clientOf, startPair } from '../helpers/start-pair.ts'
 
 t.test('a chat is accepted once', async (t) => {
@@ -107,6 +107,30 @@ t.test('the run belongs to the server', async (t) => {
       status: 'completed',
       lastSeq: events.length
     })
+  })
+
+  await t.test('whatever a client says it has, the last it gets is the end', async (t) => {
+    const first = await pair.stream(direct, { message: 'Short' })
+    const events = await first.ended
+    const executionId = first.headers.get('x-execution-id') ?? ''
+    t.same(await (await pair.resume(direct, executionId, 99_999)).ended, events.slice(-1))
+    const url = `${pair.api.baseUrl}/api/v1/chat/executions/${executionId}/events`
+    for (const value of ['0x10', '1e3', '-1', 'x']) {
+      t.equal((await openStream(url, direct.member.key, undefined, { 'last-event-id': value })).status, 400, value)
+    }
+  })
+
+  await t.test('a session that is deleted takes its events and its running answer along', async (t) => {
+    const headers = { 'idempotency-key': 'deleted' }
+    const body = { message: 'Long [[sim:length=2000]]' }
+    const chat = await pair.stream(direct, body, headers)
+    const executionId = chat.headers.get('x-execution-id') ?? ''
+    await chat.until(isType('message.delta'))
+    const url = `${pair.api.baseUrl}/api/v1/sessions/${chat.headers.get('x-session-id')}`
+    t.equal((await fetch(url, { method: 'DELETE', headers: direct.member.headers })).status, 204)
+    t.match((await chat.ended).at(-1), { type: 'execution.cancelled' })
+    t.equal((await pair.resume(direct, executionId)).status, 404)
+    t.equal((await pair.stream(direct, body, headers)).status, 404, 'also by its idempotency key')
   })
 
   await t.test('a client that asked for it cancels by going away', async (t) => {

@@ -3,13 +3,16 @@ import { RequestError } from '@semibot/service-kit'
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { answerExecution, answerStored } from '../../chat/answer-call.ts'
+import { answerExecution, answerStored, isVisible } from '../../chat/answer-call.ts'
 import { describeExecution } from '../../chat/describe-execution.ts'
 import { nativeFace } from '../../faces/native.ts'
 import { CHAT_DOCS } from '../../openapi/chat-docs.ts'
 
 const params = z.object({ executionId: z.uuid() })
-const seq = z.coerce.number().int().nonnegative()
+const seq = z
+  .string()
+  .regex(/^\d{1,10}$/, 'must be the number of an event')
+  .transform(Number)
 
 /** What became of a chat: its state, its events again, its end. */
 export const executionRoutes: FastifyPluginAsyncZod = async (app) => {
@@ -39,7 +42,7 @@ export const executionRoutes: FastifyPluginAsyncZod = async (app) => {
       }
       const events = chat.events.get(executionId) ?? (await chat.follow(executionId, options.after))
       if (events === undefined) return answerStored(chat, request, reply, executionId, options)
-      if (!mayRead(request, events)) throw notFound()
+      if (!(mayRead(request, events) && (await isVisible(chat, scopeOf(request), executionId)))) throw notFound()
       if (events.keeps(options.after)) return answerExecution(chat, request, reply, events, options)
       if (events.ended) return answerStored(chat, request, reply, executionId, options)
       throw new RequestError(

@@ -103,6 +103,8 @@ export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     async ({ caller, params: { sessionId } }, reply) => {
       if (!(await deleteSession(db, caller.orgId, caller.userId, sessionId))) throw noSuchSession()
+      // Nobody can see the answer any more, so nobody pays for it.
+      for (const { events, cancel } of app.chat.running.all()) if (events.sessionId === sessionId) cancel('user')
       return reply.code(204).send()
     }
   )
