@@ -189,6 +189,7 @@ t.test('no text of 100,000 characters keeps it busy', async (t) => {
     const begun = performance.now()
     await simulator.whole({ ...body, tools: TOOLS })
     await simulator.text(body)
-    t.ok(performance.now() - begun < 2000, JSON.stringify(part))
+    // What grows with the square of the length takes minutes; a busy machine does not.
+    t.ok(performance.now() - begun < 20_000, JSON.stringify(part))
   }
 })
