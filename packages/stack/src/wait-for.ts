@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 export interface WaitOptions {
-  /** Longest wait, in milliseconds. Default 5000. */
+  /** Longest wait, in milliseconds. Default 20000: a bound for busy machines, not a measure. */
   timeoutMs?: number
   /** Pause between two looks, in milliseconds. Default 15. */
   intervalMs?: number
@@ -18,7 +18,7 @@ type Truthy<T> = Exclude<T, undefined | null | false | 0 | ''>
  * A condition that throws counts as "not yet"; its last error becomes the cause of the timeout's error.
  */
 export async function waitFor<T>(condition: () => T | Promise<T>, options: WaitOptions): Promise<Truthy<T>> {
-  const { timeoutMs = 5000, intervalMs = 15, what, signal } = options
+  const { timeoutMs = 20_000, intervalMs = 15, what, signal } = options
   const end = performance.now() + timeoutMs
   let lastError: unknown
   for (;;) {
