@@ -72,7 +72,12 @@ const [givenRate, givenChats] = [positive('rate'), positive('chats')]
 const startedAt = performance.now()
 const base = await startBase(report)
 const stop = (code: number) => void base.stop().finally(() => process.exit(code))
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop(130))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    report(`${signal}: stopping`)
+    stop(130)
+  })
+}
 const limitMs = quick ? LIMIT_MS.quick : LIMIT_MS.full
 setTimeout(() => {
   report(`not ready after ${limitMs / 60_000} minutes: given up`)
