@@ -50,7 +50,7 @@ t.test('SIGTERM: what can finish does, the rest is interrupted, nothing new begi
   t.match(await cut.json(), { error: { code: 'SHUTTING_DOWN' } })
   t.equal(await server.exited, 0)
   const tookMs = performance.now() - signalled
-  t.ok(tookMs >= 1_400 && tookMs < 4_000, `after ${tookMs.toFixed()} ms`)
+  t.ok(tookMs >= 1_400 && tookMs < 20_000, `after ${tookMs.toFixed()} ms`)
   await waitFor(async () => (await simulator.stats()).open === 0, { what: 'all model calls to be let go' })
 })
 
