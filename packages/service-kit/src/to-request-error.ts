@@ -1,4 +1,4 @@
-import { type ErrorCode, type ErrorDetail, LIMITS } from '@semibot/chat-protocol'
+import { ERROR_TABLE, type ErrorCode, type ErrorDetail, LIMITS } from '@semibot/chat-protocol'
 import type { FastifySchemaValidationError } from 'fastify'
 import { RequestError } from './request-error.ts'
 
@@ -22,14 +22,6 @@ const FRAMEWORK_MESSAGES: Record<string, string> = {
   FST_ERR_MAX_PARAM_LENGTH: 'A part of the URL path is too long.'
 }
 
-const STATUS_MESSAGES: Record<number, string> = {
-  401: 'Authentication is required.',
-  403: 'This is not allowed.',
-  404: 'There is no such resource.',
-  413: 'The body is too large.',
-  429: 'Too many requests. Send fewer, later.'
-}
-
 interface ErrorLike {
   code?: unknown
   statusCode?: unknown
@@ -47,13 +39,11 @@ export function toRequestError(error: unknown): RequestError {
   const { code, statusCode, validation, validationContext } = Object(error) as ErrorLike
   if (Array.isArray(validation)) return validationError(validation, validationContext ?? 'body', error)
   if (typeof statusCode !== 'number' || statusCode < 400 || statusCode >= 500) {
-    return new RequestError('INTERNAL', 'Something went wrong on our side.', { cause: error })
+    return new RequestError('INTERNAL', ERROR_TABLE.INTERNAL.clientText, { cause: error })
   }
-  const message = FRAMEWORK_MESSAGES[String(code)] ?? STATUS_MESSAGES[statusCode] ?? 'The request is not valid.'
-  return new RequestError(CODES_BY_STATUS[statusCode] ?? 'VALIDATION_FAILED', message, {
-    status: statusCode,
-    cause: error
-  })
+  const ours = CODES_BY_STATUS[statusCode] ?? 'VALIDATION_FAILED'
+  const message = FRAMEWORK_MESSAGES[String(code)] ?? ERROR_TABLE[ours].clientText
+  return new RequestError(ours, message, { status: statusCode, cause: error })
 }
 
 function validationError(issues: FastifySchemaValidationError[], context: string, cause: unknown): RequestError {

@@ -1,4 +1,4 @@
-import { type ChatEventOf, type ChatResult, type ErrorCode, isTerminal, statusOf } from '@semibot/chat-protocol'
+import { type ChatEventOf, type ChatResult, clientStatusOf, type ErrorCode, isTerminal } from '@semibot/chat-protocol'
 import { RequestError } from '@semibot/service-kit'
 import type { ExecutionEvents } from './event-log.ts'
 
@@ -38,8 +38,7 @@ export function resultOf(finished: FinishedExecution): ChatResult {
 
 /** The error answer of a failed execution. Clients must not repeat by themselves what was tried already. */
 function failure(code: ErrorCode, message: string): RequestError {
-  // Towards the api a full runtime is a refusal (503); towards the client it is a matter of pace.
-  const status = code === 'RUNTIME_OVERLOADED' ? 429 : statusOf(code)
+  const status = clientStatusOf(code)
   const headers = { 'x-should-retry': 'false' }
   const pause = status === 429 || status === 503 ? { retryAfterSeconds: 1 } : {}
   return new RequestError(code, message, { status, headers, ...pause })

@@ -3,6 +3,7 @@ import fastifySwaggerUi from '@fastify/swagger-ui'
 import fp from 'fastify-plugin'
 import { createJsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import { components } from './components.ts'
+import { errorTable } from './error-table.ts'
 import { transformRoute } from './transform.ts'
 
 export interface OpenApiOptions {
@@ -13,7 +14,9 @@ const DESCRIPTION = `Chat over one API, answered either by a model directly or b
 
 Organisations send an API key (\`sb_...\`) or a JSON Web Token as a bearer token; services name the end user in
 \`x-user-id\`. Every answer has the header \`x-request-id\`. An error is \`{"success": false, "error": {"code",
-"message", "requestId"}}\`; 429 and 503 say in \`Retry-After\` when to try again.`
+"message", "requestId"}}\`; 429 and 503 say in \`Retry-After\` when to try again.
+
+${errorTable()}`
 
 /** The page may load what this server serves, and nothing else. */
 const PAGE_POLICY = [

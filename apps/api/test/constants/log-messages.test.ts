@@ -1,6 +1,6 @@
-import { ERROR_CODES } from '@semibot/chat-protocol'
+import { ERROR_CODES, ERROR_TABLE } from '@semibot/chat-protocol'
 import t from 'tap'
-import { ERROR_TEXT, LOG } from '../../src/constants/log-messages.ts'
+import { LOG } from '../../src/constants/log-messages.ts'
 
 t.test('every phrase is what the runbook looks for', async (t) => {
   t.equal(LOG.executionCompleted(1234.4), '[RuntimeAdapter] 执行完成 耗时: 1234ms')
@@ -13,7 +13,7 @@ t.test('every phrase is what the runbook looks for', async (t) => {
 
 t.test('no text of a code breaks a pipeline', async (t) => {
   for (const code of ERROR_CODES) {
-    const text = ERROR_TEXT[code]
+    const text = ERROR_TABLE[code].logText
     t.ok(text.length > 0 && !/失败|错误:|耗时|["\\\n]/.test(text), `${code}: ${text}`)
     t.match(LOG.chatFailed(code), new RegExp(`\\(${code}\\)$`), 'the code stands at the end')
   }
