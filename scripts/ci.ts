@@ -1,8 +1,10 @@
 import { runTests } from '../packages/stack/src/test-run/run-tests.ts'
 import { runChecks } from './checks.ts'
+import { runSlowSuites } from './slow-suites.ts'
 import { stopSignal } from './stop-signal.ts'
 
-// What .ci/run runs, through run.mjs: the checks, then the tests. A check counts as one. The last line is the sum.
+// What .ci/run runs, through run.mjs: the checks, the tests, and what is too slow for npm test, with the
+// build of the images last. A check counts as one. The last line is the sum.
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 const signal = stopSignal()
@@ -13,7 +15,14 @@ try {
 } catch (error) {
   say((error as Error).message)
 }
-const failed = checks.failed + tests.failed
+let slow = { passed: 0, failed: 1 }
+try {
+  // Arguments choose packages: whoever wants some of them does not want everything else as well.
+  slow = process.argv.length > 2 ? { passed: 0, failed: 0 } : await runSlowSuites({ names: [], say, signal })
+} catch (error) {
+  say((error as Error).message)
+}
+const failed = checks.failed + tests.failed + slow.failed
 if (checks.failed > 0) say(`${checks.failed} of the checks failed, see above.`)
-say(`${checks.passed + tests.passed} passed, ${failed} failed`)
+say(`${checks.passed + tests.passed + slow.passed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)

@@ -15,6 +15,7 @@ const SOURCE = ['node', '--conditions=@semibot/source']
 const COMMANDS = {
   start: [...SOURCE, 'packages/stack/src/main.ts'],
   test: [...SOURCE, 'scripts/test.ts'],
+  slow: [...SOURCE, 'scripts/slow.ts'],
   check: [...SOURCE, 'scripts/check.ts'],
   ci: [...SOURCE, 'scripts/ci.ts'],
   bench: [...SOURCE, 'bench/src/main.ts'],
@@ -22,7 +23,7 @@ const COMMANDS = {
 }
 
 /** The commands whose output ends with a count, whatever happens. */
-const COUNTED = ['test', 'ci']
+const COUNTED = ['test', 'slow', 'ci']
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
 

@@ -1,0 +1,125 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { describeFailures } from '../packages/stack/src/test-run/tap-failures.ts'
+import { judgePackage, type PackageResult } from '../packages/stack/src/test-run/tap-results.ts'
+import { startTestServices } from '../packages/stack/src/test-run/test-services.ts'
+
+const ROOT = dirname(import.meta.dirname)
+const FOLDER = join(ROOT, 'infra/slow')
+/** Where the TAP of each suite is kept. */
+const RESULTS = join(ROOT, 'infra/.tap/slow')
+/** After that a suite hangs: it is ended and counts as failed. */
+const LIMIT_MINUTES = 20
+/** A suite that is ended stops its processes first. */
+const STOP_MS = 45_000
+
+/** A program that a machine lacks is the only reason for a skip, and not where CI=true. */
+const MISSING_PROGRAM = /# SKIP (.* is missing on this machine)$/gm
+
+export interface SlowOptions {
+  /** Parts of file names, such as `images`. Empty: all. */
+  names: readonly string[]
+  say: (text: string) => void
+  signal: AbortSignal
+}
+
+/**
+ * Runs the suites of infra/slow one after the other, the image build last, against one PostgreSQL and one Redis of their
+ * own, and resolves with the sum of their assertions. Throws when a name fits no suite.
+ */
+export async function runSlowSuites({ names, say, signal }: SlowOptions): Promise<{ passed: number; failed: number }> {
+  const files = chooseSuites(names)
+  say(`Slower suites: ${files.map(suiteName).join(', ') || 'none'}`)
+  if (files.length === 0) return { passed: 0, failed: 0 }
+  const services = await startTestServices((text) => say(`  ${text}`), signal)
+  const sum = { passed: 0, failed: 0 }
+  try {
+    for (const file of files) {
+      const result = await runSuite(file, services.env, say, signal)
+      sum.passed += result.passed
+      sum.failed += result.failed
+      if (!signal.aborted) continue
+      say('The run was interrupted.')
+      break
+    }
+  } finally {
+    await services.stop()
+  }
+  return sum
+}
+
+function chooseSuites(names: readonly string[]): string[] {
+  const all = readdirSync(FOLDER)
+    .filter((file) => file.endsWith('.test.ts'))
+    .sort()
+  const unknown = names.find((name) => !all.some((file) => suiteName(file).includes(name)))
+  if (unknown !== undefined) {
+    throw new Error(`There is no slow suite "${unknown}"; there are ${all.map(suiteName).join(', ')}.`)
+  }
+  return names.length === 0 ? all : all.filter((file) => names.some((name) => suiteName(file).includes(name)))
+}
+
+/** `zz-images.test.ts` is `images`: the prefix only sorts. */
+function suiteName(file: string): string {
+  return file.replace(/^zz-/, '').replace(/\.test\.ts$/, '')
+}
+
+async function runSuite(
+  file: string,
+  env: NodeJS.ProcessEnv,
+  say: (text: string) => void,
+  signal: AbortSignal
+): Promise<PackageResult> {
+  const name = suiteName(file)
+  const started = performance.now()
+  say(`\n${name} ...`)
+  const { tap, exitCode } = await runFile(file, env, say, signal)
+  const allowedSkips =
+    process.env.CI === 'true' ? [] : [...tap.matchAll(MISSING_PROGRAM)].map(([, why]) => why as string)
+  const result = judgePackage({ name, tap, exitCode, allowedSkips })
+  if (result.failed > 0) for (const failure of describeFailures(tap)) say(failure)
+  for (const problem of result.problems) say(`  ${problem}`)
+  const seconds = ((performance.now() - started) / 1000).toFixed(1)
+  say(
+    `${result.failed === 0 ? 'ok    ' : 'FAILED'} ${name} (${result.passed} ok, ${result.failed} failed, ${seconds} s)`
+  )
+  return result
+}
+
+/** Shows what each test of the file came to while it runs, and what the file says in comments. */
+async function runFile(
+  file: string,
+  env: NodeJS.ProcessEnv,
+  say: (text: string) => void,
+  signal: AbortSignal
+): Promise<{ tap: string; exitCode: number }> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MINUTES * 60_000)])
+  const child = spawn('node', ['--conditions=@semibot/source', join(FOLDER, file)], {
+    cwd: ROOT,
+    env: { ...process.env, TAP_TIMEOUT: String(LIMIT_MINUTES * 60), ...env },
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
+  const exit = once(child, 'exit') as Promise<[number | null]>
+  let killer: NodeJS.Timeout | undefined
+  const stop = (): void => {
+    child.kill('SIGTERM')
+    killer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+  }
+  limit.addEventListener('abort', stop, { once: true })
+  const lines: string[] = []
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(line)
+    if (/^(not )?ok /.test(line)) say(`  ${line.replace(/ (# time=.*|\{)$/, '')}`)
+    else if (/^ *# (?!Subtest: |\{ total: |time=)/.test(line)) say(`    ${line.trim().slice(2)}`)
+  }
+  const [code] = await exit
+  limit.removeEventListener('abort', stop)
+  clearTimeout(killer)
+  const tap = `${lines.join('\n')}\n`
+  mkdirSync(RESULTS, { recursive: true })
+  writeFileSync(join(RESULTS, `${suiteName(file)}.tap`), tap)
+  return { tap, exitCode: limit.aborted ? 1 : (code ?? 1) }
+}
