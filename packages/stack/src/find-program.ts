@@ -21,6 +21,8 @@ const run = promisify(execFile)
 export interface FindProgramOptions {
   /** Debian package to unpack when the program is not on PATH. Default: none, only PATH counts. */
   debianPackage?: string
+  /** Whether what the package depends on is unpacked with it. Default true. */
+  withDependencies?: boolean
   /** Where the package has its programs. Default: the usual folders for programs. */
   programFolder?: string
   /** Folder for unpacked packages. Default: `.semibot/tools` of the clone, which git ignores. */
@@ -48,7 +50,7 @@ export async function findProgram(name: string, options: FindProgramOptions = {}
     // Unpacked whole or not at all, see `unpack`; perhaps for another program of the package.
     if (!existsSync(folder)) {
       log?.(`${name} is not on PATH: unpacking the Debian package ${debianPackage} into ${folder}`)
-      await unpack(debianPackage, folder)
+      await unpack(debianPackage, folder, options.withDependencies ?? true)
     }
     return writeLauncher(name, folder, options.programFolder)
   } catch (error) {
@@ -75,27 +77,32 @@ function isExecutable(path: string): boolean {
   }
 }
 
-async function unpack(debianPackage: string, folder: string): Promise<void> {
+async function unpack(debianPackage: string, folder: string, withDependencies: boolean): Promise<void> {
   mkdirSync(join(folder, '..'), { recursive: true })
   const draft = mkdtempSync(`${folder}.`)
   // apt drops to a user of its own for downloads, who must be able to write here.
   chmodSync(draft, 0o755)
   try {
-    await download(debianPackage, draft)
+    await download(debianPackage, draft, withDependencies)
     for (const file of readdirSync(draft).filter((entry) => entry.endsWith('.deb'))) {
       await run('dpkg-deb', ['-x', join(draft, file), draft])
       rmSync(join(draft, file))
     }
-    rmSync(folder, { recursive: true, force: true })
-    renameSync(draft, folder)
+    try {
+      renameSync(draft, folder)
+    } catch (error) {
+      // Another process was quicker, and may be running the program from there already.
+      if (!existsSync(folder)) throw error
+    }
   } finally {
     rmSync(draft, { recursive: true, force: true })
   }
 }
 
-async function download(debianPackage: string, folder: string): Promise<void> {
+async function download(debianPackage: string, folder: string, withDependencies: boolean): Promise<void> {
   const fetch = async () => {
-    await run('apt-get', ['download', ...(await missingPackages(debianPackage))], { cwd: folder, timeout: 300_000 })
+    const packages = withDependencies ? await missingPackages(debianPackage) : [debianPackage]
+    await run('apt-get', ['download', ...packages], { cwd: folder, timeout: 300_000 })
   }
   try {
     await fetch()
@@ -138,6 +145,9 @@ function writeLauncher(name: string, folder: string, programFolder?: string): st
     `exec ${quoted(program)} "$@"`,
     ''
   ]
-  writeFileSync(launcher, lines.join('\n'), { mode: 0o755 })
+  // Moved into place: another process may be starting the program just now.
+  const draft = `${launcher}.${process.pid}`
+  writeFileSync(draft, lines.join('\n'), { mode: 0o755 })
+  renameSync(draft, launcher)
   return launcher
 }

@@ -27,6 +27,33 @@ export {
   startProcess
 } from './process.ts'
 export { isSameProcess } from './process-identity.ts'
+export {
+  findAlertmanager,
+  findAmtool,
+  findPrometheus,
+  findPromtool
+} from './prometheus/programs.ts'
+export {
+  type ActiveAlert,
+  createPrometheusClient,
+  type PrometheusClient,
+  type QueryRange,
+  type Sample,
+  type SampleSeries,
+  type ScrapeTarget
+} from './prometheus/prometheus-client.ts'
+export {
+  type AlertmanagerOptions,
+  type ManagedAlert,
+  type RunningAlertmanager,
+  startAlertmanager
+} from './prometheus/start-alertmanager.ts'
+export {
+  type PrometheusOptions,
+  type RunningPrometheus,
+  type ScrapeJob,
+  startPrometheus
+} from './prometheus/start-prometheus.ts'
 export { type RedisOptions, type RunningRedis, startRedis } from './redis.ts'
 export { devVariables, writeDevEnv } from './stack/dev-env.ts'
 export { formatLine } from './stack/log-view.ts'
