@@ -1,6 +1,7 @@
 export * from './chat-metrics.ts'
 export * from './dependency-metrics.ts'
 export * from './names.ts'
+export * from './objectives.ts'
 export * from './resource-limits.ts'
 export * from './runtime-metrics.ts'
 export * from './service-metrics.ts'
