@@ -3,6 +3,7 @@ import { chatGroup } from './groups/chat.ts'
 import { databaseGroup } from './groups/database.ts'
 import { fallbackGroup } from './groups/fallback.ts'
 import { llmGroup } from './groups/llm.ts'
+import { mcpGroup } from './groups/mcp.ts'
 import { redisGroup } from './groups/redis.ts'
 import { runtimeGroup } from './groups/runtime.ts'
 import { serverGroup } from './groups/server.ts'
@@ -24,7 +25,7 @@ export const API_GROUPS = [
 export type ApiEnv = ValuesOf<typeof API_GROUPS>
 
 /** What `apps/runtime-orchestrator` reads. */
-export const RUNTIME_GROUPS = [serverGroup, runtimeGroup, llmGroup, databaseGroup, redisGroup] as const
+export const RUNTIME_GROUPS = [serverGroup, runtimeGroup, mcpGroup, llmGroup, databaseGroup, redisGroup] as const
 export type RuntimeEnv = ValuesOf<typeof RUNTIME_GROUPS>
 
 /** What `apps/llm-simulator` reads. */
@@ -42,6 +43,7 @@ export const ALL_GROUPS = [
   chatGroup,
   fallbackGroup,
   runtimeGroup,
+  mcpGroup,
   llmGroup,
   databaseGroup,
   redisGroup,

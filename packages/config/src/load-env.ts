@@ -14,6 +14,11 @@ export interface LoadedEnv<G extends readonly KeyGroup[]> {
   readonly warnings: readonly string[]
   /** Absolute path of ENV_FILE, and whether there was such a file. */
   readonly file: { readonly path: string; readonly found: boolean }
+  /**
+   * Any variable by name, known key or not: process environment, then the file, as both were at boot; undefined when
+   * neither has it. For files of the operator that refer to secrets by name.
+   */
+  variable(name: string): string | undefined
   /** Re-reads the file, for SIGHUP. Never throws. */
   reload(): ReloadResult
 }
@@ -77,5 +82,13 @@ export function loadEnv<const G extends readonly KeyGroup[]>(groups: G, sources:
     }
     return next.result
   }
-  return { values: values as ValuesOf<G>, origins: origins as LoadedEnv<G>['origins'], warnings, file, reload }
+  const variable = (name: string) => snapshot.environment[name] ?? snapshot.file?.values[name]
+  return {
+    values: values as ValuesOf<G>,
+    origins: origins as LoadedEnv<G>['origins'],
+    warnings,
+    file,
+    variable,
+    reload
+  }
 }

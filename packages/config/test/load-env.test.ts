@@ -47,6 +47,11 @@ t.test('the environment wins over the file, the file over the default, and each 
   t.same(file, { path: '/srv/.env', found: true })
 })
 
+t.test('any variable is found by name: in the environment, else in the file', async (t) => {
+  const { variable } = loadEnv(RUNTIME_GROUPS, withFile('MY_SECRET="from file"\nOTHER=1', { OTHER: '2' }))
+  t.same([variable('MY_SECRET'), variable('OTHER'), variable('NOBODY')], ['from file', '2', undefined])
+})
+
 t.test('an empty value is not set, except for a list, where it is the empty list', async (t) => {
   const file = 'API_PORT=3100\nCHAT_RUNTIME_ENABLED_ORGS=acme\nRUNTIME_SERVICE_URL=http://r:1'
   const empty = { API_PORT: '', CHAT_RUNTIME_ENABLED_ORGS: '', RUNTIME_SERVICE_URL: '', REDIS_URL: '""' }
