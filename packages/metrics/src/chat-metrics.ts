@@ -1,4 +1,5 @@
 import type { Counter, Registry } from '@prometheus-io/client'
+import { createExemplars } from './exemplars.ts'
 import { children, createCounter, createGauge, createHistogram, measured } from './instruments.ts'
 import {
   API_METRICS,
@@ -22,7 +23,9 @@ import type { BreakerState, ChatMetrics, ChatMetricsOptions } from './types.ts'
  */
 export function createChatMetrics(registry: Registry, options: ChatMetricsOptions = {}): ChatMetrics {
   const counter = { ...executionCounters(registry), ...otherCounters(registry) }
-  const latency = createHistogram(registry, API_METRICS.executionLatency, { buckets: latencyBuckets(options) })
+  const edges = latencyBuckets(options)
+  const latency = createHistogram(registry, API_METRICS.executionLatency, { buckets: edges })
+  const exemplars = createExemplars(API_METRICS.executionLatency.name, edges, options.now)
   const latencyOf = children(MODES, (mode) => latency.labels(mode))
   const firstToken = createHistogram(registry, API_METRICS.firstToken)
   const firstTokenOf = children(MODES, (mode) => firstToken.labels(mode))
@@ -52,6 +55,7 @@ export function createChatMetrics(registry: Registry, options: ChatMetricsOption
         counter.reasons[mode][result.code].inc()
       }
       latencyOf[mode].observe(measured(result.latencyMs))
+      if (result.traceId !== undefined) exemplars.note({ mode }, measured(result.latencyMs), result.traceId)
     },
     executionCancelled: (mode) => counter.cancelled[mode].inc(),
     executionStarted: (mode) => inFlightOf[mode].inc(),
@@ -80,7 +84,8 @@ export function createChatMetrics(registry: Registry, options: ChatMetricsOption
     healthCheck(ok, seconds) {
       healthStatus.set(ok ? 1 : 0)
       healthDuration.observe(measured(seconds))
-    }
+    },
+    exemplars: exemplars.latest
   }
 }
 

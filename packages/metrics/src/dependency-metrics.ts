@@ -1,10 +1,10 @@
 import type { Histogram, Registry } from '@prometheus-io/client'
 import { createGauge, createHistogram, measured } from './instruments.ts'
-import { DATABASE_OPERATIONS, OTHER, REDIS_COMMANDS, SHARED_METRICS } from './names.ts'
-import type { DependencyMetrics, PoolStats } from './types.ts'
+import { DATABASE_OPERATIONS, HTTP_PEERS, OTHER, REDIS_COMMANDS, SHARED_METRICS } from './names.ts'
+import type { DependencyMetrics, HttpConnectionStats, HttpPeer, PoolStats } from './types.ts'
 
 /**
- * The instruments for Postgres and Redis, with every series at 0 from the first scrape on.
+ * The instruments for Postgres, Redis and HTTP peers, with every series at 0 from the first scrape on.
  * @throws {Error} when the registry already has a metric of one of these names
  */
 export function createDependencyMetrics(registry: Registry): DependencyMetrics {
@@ -27,6 +27,16 @@ export function createDependencyMetrics(registry: Registry): DependencyMetrics {
       this.set(measured(read?.().waiting ?? 0))
     }
   })
+  let readRedis: (() => { ready: number; total: number }) | undefined
+  createGauge(registry, SHARED_METRICS.redisConnections, {
+    collect() {
+      const stats = readRedis?.()
+      if (stats === undefined) return
+      this.set({ state: 'ready' }, measured(stats.ready))
+      this.set({ state: 'down' }, measured(stats.total - stats.ready))
+    }
+  })
+  const observeHttpClient = createHttpClientGauges(registry)
   const query = observers(createHistogram(registry, SHARED_METRICS.queryDuration), DATABASE_OPERATIONS)
   const command = observers(createHistogram(registry, SHARED_METRICS.redisDuration), REDIS_COMMANDS)
 
@@ -34,8 +44,42 @@ export function createDependencyMetrics(registry: Registry): DependencyMetrics {
     observePool(reader) {
       read = reader
     },
+    observeRedis(reader) {
+      readRedis = reader
+    },
+    observeHttpClient,
     databaseQuery: query,
     redisCommand: command
+  }
+}
+
+function createHttpClientGauges(registry: Registry): DependencyMetrics['observeHttpClient'] {
+  const readers = new Map<HttpPeer, () => Readonly<Record<string, HttpConnectionStats>>>()
+  createGauge(registry, SHARED_METRICS.httpClientConnections, {
+    collect() {
+      for (const [peer, read] of readers) {
+        let used = 0
+        let idle = 0
+        for (const { connected, free, running = 0 } of Object.values(read())) {
+          const open = Number(connected)
+          const atRest = free ?? (running > 0 ? 0 : open)
+          idle += atRest
+          used += open - atRest
+        }
+        this.set({ peer, state: 'idle' }, measured(idle))
+        this.set({ peer, state: 'used' }, measured(used))
+      }
+    }
+  })
+  createGauge(registry, SHARED_METRICS.httpClientPending, {
+    collect() {
+      for (const [peer, read] of readers) {
+        this.set({ peer }, measured(Object.values(read()).reduce((sum, { pending }) => sum + pending, 0)))
+      }
+    }
+  })
+  return (peer, read) => {
+    if (HTTP_PEERS.includes(peer)) readers.set(peer, read)
   }
 }
 

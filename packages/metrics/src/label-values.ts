@@ -65,6 +65,12 @@ export const TOOL_OUTCOMES = ['ok', 'error', 'denied', 'timeout', 'unknown'] as 
 
 export const POOL_STATES = ['idle', 'used'] as const
 
+/** `down`: not connected, or not yet. */
+export const REDIS_CONNECTION_STATES = ['ready', 'down'] as const
+
+/** Whom a service calls over HTTP. */
+export const HTTP_PEERS = ['runtime', 'model'] as const
+
 /** Groups of statements; anything else is counted as `other`. */
 export const DATABASE_OPERATIONS = [
   'accept_turn',
@@ -77,6 +83,7 @@ export const DATABASE_OPERATIONS = [
   'executions',
   'tool_calls',
   'instances',
+  'fallback',
   'maintenance',
   'ready',
   'other'

@@ -7,12 +7,14 @@ import {
   FIRST_TOKEN_BUCKETS,
   HEALTH_BUCKETS,
   HTTP_BUCKETS,
+  HTTP_PEERS,
   LATENCY_BUCKETS_MS,
   MODES,
   OUTPUT_RATE_BUCKETS,
   POOL_STATES,
   PROBE_RESULTS,
   REDIS_COMMANDS,
+  REDIS_CONNECTION_STATES,
   REQUEST_OUTCOMES,
   SHADOW_VERDICTS,
   SHED_REASONS,
@@ -195,11 +197,23 @@ export const SHARED_METRICS = {
     { operation: DATABASE_OPERATIONS },
     DEPENDENCY_BUCKETS
   ),
+  redisConnections: gauge('redis_pool_connections', 'Connections to Redis; none where Redis is not configured.', {
+    state: REDIS_CONNECTION_STATES
+  }),
   redisDuration: histogram(
     'redis_command_duration_seconds',
     'Duration of Redis commands as the service sees them.',
     { command: REDIS_COMMANDS },
     DEPENDENCY_BUCKETS
+  ),
+  httpClientConnections: gauge('http_client_connections', 'Open connections to those that this service calls.', {
+    peer: HTTP_PEERS,
+    state: POOL_STATES
+  }),
+  httpClientPending: gauge(
+    'http_client_pending_requests',
+    'Requests that wait for a connection to whom this service calls.',
+    { peer: HTTP_PEERS }
   ),
   httpRequestDuration: histogram(
     'http_request_duration_seconds',

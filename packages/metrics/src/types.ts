@@ -2,6 +2,7 @@ import type {
   BREAKER_STATES,
   EXECUTION_ERROR_CODES,
   FALLBACK_EXECUTION_REASONS,
+  HTTP_PEERS,
   MODES,
   PROBE_RESULTS,
   REQUEST_OUTCOMES,
@@ -23,15 +24,30 @@ export type ShadowVerdict = (typeof SHADOW_VERDICTS)[number]
 export type ShedReason = (typeof SHED_REASONS)[number]
 export type Step = (typeof STEPS)[number]
 export type ToolOutcome = (typeof TOOL_OUTCOMES)[number]
+export type HttpPeer = (typeof HTTP_PEERS)[number]
 
-/** One finished attempt. */
+/** One finished attempt. `traceId`: 32 hex digits of a trace that is kept somewhere, for an exemplar. */
 export type ExecutionResult =
-  | { ok: true; latencyMs: number }
-  | { ok: false; code: ExecutionErrorCode; latencyMs: number }
+  | { ok: true; latencyMs: number; traceId?: string | undefined }
+  | { ok: false; code: ExecutionErrorCode; latencyMs: number; traceId?: string | undefined }
+
+/** One observation of a bucket that a trace tells more about. */
+export interface Exemplar {
+  /** 32 hex digits. */
+  traceId: string
+  value: number
+  /** Milliseconds since the epoch. */
+  atMs: number
+}
+
+/** The latest exemplar of each series, by its name with sorted labels: `name_bucket{le="500",mode="direct_llm"}`. */
+export type Exemplars = ReadonlyMap<string, Exemplar>
 
 export interface ChatMetricsOptions {
   /** RUNTIME_EXECUTION_TIMEOUT_MS: one more edge of the latency buckets when it lies above them. */
   executionTimeoutMs?: number
+  /** Milliseconds since the epoch, for exemplars. Default `Date.now`. */
+  now?: () => number
 }
 
 /**
@@ -66,6 +82,8 @@ export interface ChatMetrics {
   shadow(verdict: ShadowVerdict): void
   shed(reason: ShedReason): void
   healthCheck(ok: boolean, seconds: number): void
+  /** Traces of recent attempts, for OpenMetrics; at most one for each bucket of the latency. */
+  readonly exemplars: Exemplars
 }
 
 export interface RuntimeMetricsOptions {
@@ -92,10 +110,25 @@ export interface PoolStats {
   max: number
 }
 
-/** What a service reports of Postgres and Redis. */
+/** Connections to one origin as undici's `Agent.stats` has them. */
+export interface HttpConnectionStats {
+  connected: number | boolean
+  /** Connected and not in use; missing where an origin has one connection only. */
+  free?: number
+  running?: number
+  pending: number
+}
+
+/**
+ * What a service reports of Postgres, Redis, and those that it calls over HTTP. Each `read` is called at each
+ * scrape; it must be synchronous and cheap.
+ */
 export interface DependencyMetrics {
-  /** `read` is called at each scrape; it must be synchronous and cheap. */
   observePool(read: () => PoolStats): void
+  /** Connections to Redis: how many are up, of how many. */
+  observeRedis(read: () => { ready: number; total: number }): void
+  /** `read` gives the connections by origin. */
+  observeHttpClient(peer: HttpPeer, read: () => Readonly<Record<string, HttpConnectionStats>>): void
   /** One round trip; an operation outside DATABASE_OPERATIONS counts as `other`. */
   databaseQuery(operation: string, seconds: number): void
   /** One command; a command outside REDIS_COMMANDS counts as `other`. */

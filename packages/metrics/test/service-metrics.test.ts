@@ -136,6 +136,15 @@ t.test('dependencies: the pool is read at each scrape, unknown operations share 
   let waiting = 0
   metrics.observePool(() => ({ total: 8, idle: 3, waiting, max: 10 }))
   waiting = 4
+  t.equal((await readSeries(registry)).get('redis_pool_connections{state="down"}'), 0, 'without Redis: none')
+  metrics.observeRedis(() => ({ ready: 7, total: 10 }))
+  metrics.observeHttpClient('model', () => ({
+    'http://a': { connected: 5, free: 2, running: 3, pending: 1 },
+    'http://b': { connected: true, running: 1, pending: 4 },
+    'http://c': { connected: true, running: 0, pending: 0 },
+    'http://d': { connected: false, running: 0, pending: Number.NaN }
+  }))
+  metrics.observeHttpClient('nobody' as 'model', () => ({ x: { connected: 99, pending: 0 } }))
   metrics.databaseQuery('accept_turn', 0.002)
   metrics.databaseQuery('drop table', 0.2)
   metrics.databaseQuery('toString', 0.2)
@@ -146,6 +155,13 @@ t.test('dependencies: the pool is read at each scrape, unknown operations share 
   t.equal(series.get('db_pool_connections{state="used"}'), 5)
   t.equal(series.get('db_pool_connections_max'), 10)
   t.equal(series.get('db_pool_waiting_requests'), 4)
+  t.equal(series.get('redis_pool_connections{state="ready"}'), 7)
+  t.equal(series.get('redis_pool_connections{state="down"}'), 3)
+  t.equal(series.get('http_client_connections{peer="model",state="used"}'), 4)
+  t.equal(series.get('http_client_connections{peer="model",state="idle"}'), 3)
+  t.equal(series.get('http_client_connections{peer="runtime",state="idle"}'), 0, 'nobody is called there')
+  t.equal(series.get('http_client_pending_requests{peer="model"}'), 0, 'no figure counts as none')
+  t.notOk([...series.keys()].some((key) => key.includes('nobody')))
   t.equal(series.get('db_query_duration_seconds_bucket{le="0.0025",operation="accept_turn"}'), 1)
   t.equal(series.get('db_query_duration_seconds_count{operation="other"}'), 2)
   t.equal(series.get('redis_command_duration_seconds_bucket{command="eval",le="0.001"}'), 1)
