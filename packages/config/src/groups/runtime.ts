@@ -1,6 +1,6 @@
 import { weakSecretReason } from '../check-secret.ts'
-import { defineGroup, key } from '../key.ts'
-import { integer, list, text } from '../kinds.ts'
+import { defineGroup, key, optionalKey } from '../key.ts'
+import { fraction, integer, list, text } from '../kinds.ts'
 import { httpOrigin } from '../url-kinds.ts'
 
 /** The heartbeat of the runtime's streams, in ms; a shorter stall limit blames healthy streams. */
@@ -10,6 +10,14 @@ const HEARTBEAT_MS = 1000
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 const TIMER = integer({ min: 1, max: 600_000 })
+
+const FILE = text({ expected: 'a file path', type: 'path' })
+
+/** Neither is of use without the other. */
+const TLS_PAIRS = [
+  ['RUNTIME_TLS_CERT', 'RUNTIME_TLS_KEY'],
+  ['RUNTIME_TLS_KEY', 'RUNTIME_TLS_CERT']
+] as const
 
 /** The wire between api and runtime, and the limits of one execution. */
 export const runtimeGroup = defineGroup({
@@ -60,7 +68,27 @@ export const runtimeGroup = defineGroup({
       kind: integer({ min: 1, max: 100_000 }),
       default: '50',
       unit: 'executions',
-      doc: 'Executions that one runtime process runs at once; above it 503 with Retry-After.'
+      doc: 'Executions that one runtime, with all its workers, runs at once; above it 503 with Retry-After.'
+    }),
+    RUNTIME_WORKERS: key({
+      kind: integer({ min: 1, max: 64 }),
+      default: '1',
+      unit: 'processes',
+      doc: 'Worker processes of one runtime, which share its port; semibot-runtime --workers wins.'
+    }),
+    RUNTIME_MEMORY_HIGH_WATER: key({
+      kind: fraction(),
+      default: '0.9',
+      doc: 'Share of the heap limit, or of the cgroup memory limit, from which on a runtime refuses new executions.'
+    }),
+    RUNTIME_TLS_CERT: optionalKey({
+      kind: FILE,
+      doc: 'PEM file of the certificate chain of the runtime, which then serves HTTPS with HTTP/2 and HTTP/1.1. Both TLS files are read again on SIGHUP.'
+    }),
+    RUNTIME_TLS_KEY: optionalKey({ kind: FILE, doc: 'PEM file of the private key of RUNTIME_TLS_CERT.' }),
+    RUNTIME_TLS_CA: optionalKey({
+      kind: FILE,
+      doc: 'PEM file of the authority that signed RUNTIME_TLS_CERT, for the api. Unset: the authorities that Node.js knows.'
     }),
     RUNTIME_MAX_STEPS: key({
       kind: integer({ min: 1, max: 1000 }),
@@ -86,6 +114,10 @@ export const runtimeGroup = defineGroup({
     if (Number(values.RUNTIME_STALL_TIMEOUT_MS) <= HEARTBEAT_MS) {
       const expected = `more than the heartbeat of ${HEARTBEAT_MS} ms; as it is, healthy but quiet streams are cut`
       failures.push({ key: 'RUNTIME_STALL_TIMEOUT_MS', expected, warning: true })
+    }
+    for (const [set, missing] of TLS_PAIRS) {
+      if (values[set] === undefined || values[missing] !== undefined) continue
+      failures.push({ key: missing, expected: `a file path, because ${set} is set` })
     }
     if (values.NODE_ENV === 'production') {
       const reason = weakSecretReason(values.RUNTIME_SERVICE_TOKEN)
