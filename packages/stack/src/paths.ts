@@ -10,7 +10,7 @@ export const SOURCE_FLAGS = ['--conditions=@semibot/source'] as const
 /** Entry files of the programs that the stack starts, relative to the clone. */
 export const ENTRIES = {
   api: 'apps/api/src/server.ts',
-  runtime: 'apps/runtime-orchestrator/src/server.ts',
+  runtime: 'apps/runtime-orchestrator/bin/semibot-runtime.mjs',
   simulator: 'apps/llm-simulator/src/server.ts',
   cli: 'apps/cli/src/main.ts'
 } as const
