@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
+import type { QueryObserver } from './observe-queries.ts'
 import type { Database } from './schema.ts'
 import { createTypedPool } from './typed-pool.ts'
 
@@ -22,6 +23,8 @@ export interface DatabaseOptions {
   connectionTimeoutMs?: number | undefined
   /** Told when an idle connection breaks; the pool replaces it by itself. */
   onError?: ((error: Error) => void) | undefined
+  /** Told of every query through `db`. */
+  onQuery?: QueryObserver | undefined
 }
 
 export interface DatabaseHandle {
@@ -43,7 +46,7 @@ export function createDatabase(options: DatabaseOptions): DatabaseHandle {
   // While a connection is lent out the pool does not listen; the query under way is rejected anyway.
   pool.on('connect', (client) => client.on('error', ignoreError))
 
-  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: createTypedPool(pool) }) })
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: createTypedPool(pool, options.onQuery) }) })
   let closed: Promise<void> | undefined
   return {
     db,

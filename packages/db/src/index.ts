@@ -50,6 +50,7 @@ export {
   migrationStatus,
   PARTITION_MONTHS_AHEAD
 } from './migrate.ts'
+export type { QueryObserver } from './observe-queries.ts'
 export { type ModeFigures, type OrgMetrics, orgMetrics } from './org-metrics.ts'
 export {
   createOrganization,

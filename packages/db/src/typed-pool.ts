@@ -2,9 +2,10 @@ import type { PostgresPool, PostgresPoolClient } from 'kysely'
 import type pg from 'pg'
 import { toDatabaseError } from './classify-error.ts'
 import { DatabaseUnavailableError } from './errors.ts'
+import { observed, operationOf, type QueryObserver } from './observe-queries.ts'
 
 /** The pool as kysely uses it, with the errors of this package and without broken connections in it. */
-export function createTypedPool(pool: pg.Pool): PostgresPool {
+export function createTypedPool(pool: pg.Pool, onQuery?: QueryObserver): PostgresPool {
   return {
     options: pool.options,
     async connect() {
@@ -14,18 +15,19 @@ export function createTypedPool(pool: pg.Pool): PostgresPool {
       } catch (error) {
         throw toDatabaseError(error, false)
       }
-      return typedClient(client)
+      return typedClient(client, onQuery)
     },
     end: () => pool.end()
   }
 }
 
-function typedClient(client: pg.PoolClient): PostgresPoolClient {
+function typedClient(client: pg.PoolClient, onQuery: QueryObserver | undefined): PostgresPoolClient {
   let broken = false
 
   async function query(text: string, parameters: readonly unknown[]): Promise<unknown> {
     try {
-      return await client.query(text, parameters as unknown[])
+      const operation = onQuery === undefined ? '' : operationOf(text)
+      return await observed(onQuery, operation, () => client.query(text, parameters as unknown[]))
     } catch (error) {
       const typed = toDatabaseError(error, true)
       if (typed instanceof DatabaseUnavailableError) broken = true

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import type pg from 'pg'
 import { DatabaseTimeoutError, DatabaseUnavailableError, TurnQueueFullError } from '../errors.ts'
+import { observed } from '../observe-queries.ts'
 import { namingDuplicates } from '../unique-violation.ts'
 import { uuidTimeMs } from '../uuid-time.ts'
 import { acceptStatement } from './accept-statement.ts'
@@ -21,7 +22,7 @@ const ITEM_OVERHEAD = 1000
  * them longer than a statement.
  */
 export function createTurnWriter(pool: pg.Pool, options: TurnWriterOptions = {}): TurnWriter {
-  const { lanes = 2, maxBatch = 128, maxQueue = 4096, maxWaitMs = 5000, finishRetryMs = 15_000 } = options
+  const { lanes = 2, maxBatch = 128, maxQueue = 4096, maxWaitMs = 5000, finishRetryMs = 15_000, onQuery } = options
   const limits = { maxBatch, maxQueue, maxWaitMs }
   const undoer = new AcceptUndoer(pool)
   const closing = new AbortController()
@@ -35,7 +36,7 @@ export function createTurnWriter(pool: pg.Pool, options: TurnWriterOptions = {})
       runBatch(calls, {
         statement: async (turns, repeated) => {
           await undoer.flush()
-          return await acceptStatement(pool, turns, repeated)
+          return await observed(onQuery, 'accept_turn', () => acceptStatement(pool, turns, repeated))
         },
         onCommitUnknown: (turns) => undoer.add(turns)
       })
@@ -45,9 +46,12 @@ export function createTurnWriter(pool: pg.Pool, options: TurnWriterOptions = {})
     lanes,
     ...limits,
     sizeOf: ({ turn }) => turn.content.length + ITEM_OVERHEAD,
-    run: (calls) => runBatch(calls, { statement: (items) => finishStatement(pool, items) })
+    run: (calls) =>
+      runBatch(calls, {
+        statement: (items) => observed(onQuery, 'finish_turn', () => finishStatement(pool, items))
+      })
   })
-  const progress = createProgressLane(pool, limits)
+  const progress = createProgressLane(pool, limits, onQuery)
 
   async function finish(turn: FinishTurn): Promise<boolean> {
     checkMessageId('messageId', turn.messageId)

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { observed, type QueryObserver } from '../observe-queries.ts'
 import { BatchLanes } from './batch-lanes.ts'
 import { saveProgressStatement } from './finish-statement.ts'
 import { runBatch } from './run-batch.ts'
@@ -12,7 +13,11 @@ interface WaitingProgress {
 const ITEM_OVERHEAD = 1000
 
 /** Saves answers so far, one statement at a time; of one execution only the latest that waits. */
-export function createProgressLane(pool: pg.Pool, limits: { maxBatch: number; maxQueue: number; maxWaitMs: number }) {
+export function createProgressLane(
+  pool: pg.Pool,
+  limits: { maxBatch: number; maxQueue: number; maxWaitMs: number },
+  onQuery?: QueryObserver
+) {
   const waiting = new Map<string, WaitingProgress>()
   const lane = new BatchLanes<WaitingProgress, boolean>({
     what: 'saveProgress',
@@ -23,9 +28,11 @@ export function createProgressLane(pool: pg.Pool, limits: { maxBatch: number; ma
       for (const { item } of calls) waiting.delete(keyOf(item.latest))
       return runBatch(calls, {
         statement: (items) =>
-          saveProgressStatement(
-            pool,
-            items.map((item) => item.latest)
+          observed(onQuery, 'save_progress', () =>
+            saveProgressStatement(
+              pool,
+              items.map((item) => item.latest)
+            )
           )
       })
     }

@@ -1,3 +1,4 @@
+import type { QueryObserver } from '../observe-queries.ts'
 import type { ChatMode, ExecutionStatus, FinishReason, MessageStatus } from '../schema.ts'
 
 /** Token counts as stored with an execution; the shape is chat-protocol's `usage`. */
@@ -130,4 +131,6 @@ export interface TurnWriterOptions {
   maxWaitMs?: number
   /** How long `finish` is repeated while the database is unavailable or too slow. Default 15000; 0: not at all. */
   finishRetryMs?: number
+  /** Told of every statement: accept_turn, finish_turn or save_progress, with the wait for a connection. */
+  onQuery?: QueryObserver
 }
