@@ -9,7 +9,7 @@ export function longFiles(root: string): string[] {
   const words = ['ls-files', '--cached', '--others', '--exclude-standard', '-z', '--', '*.ts', '*.mjs']
   const files = execFileSync('git', words, { cwd: root, encoding: 'utf8' }).split('\0')
   return files
-    .filter((file) => /^(apps|packages|bench|infra|scripts)\//.test(file) && !file.includes('/test/'))
+    .filter((file) => /^(apps|packages|bench|dashboards|infra|scripts)\//.test(file) && !file.includes('/test/'))
     .flatMap((file) => {
       const lines = countLines(join(root, file))
       return lines > MAX_LINES ? [`${file}: ${lines} lines, at most ${MAX_LINES} are allowed`] : []
