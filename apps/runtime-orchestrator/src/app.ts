@@ -16,10 +16,17 @@ import { readiness } from './routes/health.ts'
 import { probeRoutes } from './routes/probe.ts'
 import { executeRoutes } from './routes/v1/execute.ts'
 import { executionRoutes } from './routes/v1/executions.ts'
-import { createToolRegistry } from './tools/registry.ts'
+import { BUILTIN_TOOLS, createBuiltinTools } from './tools/builtin-tools.ts'
+import { createToolCatalogue } from './tools/catalogue.ts'
+import type { ToolSource } from './tools/tool.ts'
+
+export interface AppOptions extends Pick<ServiceLogger, 'logger'> {
+  /** Sources of tools beside those that every runtime has; they are closed with the service. */
+  moreTools?: readonly ToolSource[]
+}
 
 /** The whole service, not yet listening: what it consists of, in the order in which it is built. */
-export async function buildApp(loaded: ServiceEnv, { logger }: Pick<ServiceLogger, 'logger'>) {
+export async function buildApp(loaded: ServiceEnv, { logger, moreTools = [] }: AppOptions) {
   const env = loaded.values
   const app = createServer({ logger, trustProxy: [...env.TRUST_PROXY] })
   const drain = createDrain({ graceMs: env.SHUTDOWN_GRACE_MS, flushMs: DRAIN_FLUSH_MS })
@@ -30,8 +37,8 @@ export async function buildApp(loaded: ServiceEnv, { logger }: Pick<ServiceLogge
   createServiceMetrics(registry, { version })
   const dependencyMetrics = createDependencyMetrics(registry)
   const database = createRuntimeDatabase({ url: env.DATABASE_URL, logger: app.log, metrics: dependencyMetrics })
-  const tools = createToolRegistry(database)
-  const metrics = createRuntimeMetrics(registry, { tools: [...tools.keys()] })
+  const tools = createToolCatalogue([createBuiltinTools(database), ...moreTools])
+  const metrics = createRuntimeMetrics(registry, { tools: BUILTIN_TOOLS })
   const models = createModels(env)
   const instance = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
   const engines = createEngines({ env, instance, models, tools, database, metrics, logger: app.log })
@@ -51,7 +58,7 @@ export async function buildApp(loaded: ServiceEnv, { logger }: Pick<ServiceLogge
 
   app.addHook('onClose', async () => {
     engines.close()
-    await Promise.all([models.provider.close(), database.close()])
+    await Promise.all([tools.close(), models.provider.close(), database.close()])
   })
   return app
 }

@@ -35,12 +35,15 @@ export function createAgentObserver({ models, metrics, logger, database }: Obser
       )
     },
 
-    toolCallFinished: (run, { id, name }, result) => {
-      const { status, text, error, durationMs, cause } = result
+    toolCallFinished: (run, { id, name }, result, cause) => {
+      const { status, text, error, truncated, durationMs } = result
       metrics.step('tool', durationMs / 1000)
       metrics.toolCall(name, status)
-      const { executionId } = run.request
-      if (cause !== undefined) logger.warn({ executionId, toolCallId: id, tool: name, err: cause }, LOG.toolFailed)
+      const call = { executionId: run.request.executionId, toolCallId: id, tool: name, durationMs }
+      if (error !== undefined) {
+        const thrown = cause === undefined ? {} : { err: cause }
+        logger.warn({ ...call, status, code: error.code, error: error.message, ...thrown }, LOG.toolFailed)
+      } else if (truncated) logger.warn({ ...call, outputBytes: Buffer.byteLength(text) }, LOG.toolOutputCut)
       recordEnd(run, { id, status, durationMs, ...(error === undefined ? { output: text } : { error }) })
     },
 

@@ -7,6 +7,7 @@ export const LOG = {
   executionInterrupted: '[Runtime] execution interrupted',
   unexpectedError: '[Runtime] unexpected error in an execution',
   toolFailed: '[Runtime] tool failed',
+  toolOutputCut: '[Runtime] tool output cut',
   toolNotRecorded: '[Runtime] tool call not recorded',
   reloaded: '[Runtime] configuration reloaded',
   reloadRefused: '[Runtime] configuration not reloaded: bad value',

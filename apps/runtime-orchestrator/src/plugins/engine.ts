@@ -3,15 +3,16 @@ import type { RuntimeMetrics } from '@semibot/metrics'
 import type { FastifyBaseLogger } from 'fastify'
 import type { ModelAccess } from '../agent/model-access.ts'
 import { createAgentObserver } from '../agent/observe.ts'
-import { runAgent, type Step } from '../agent/run-agent.ts'
-import type { RunContext, Runner } from '../agent/run-context.ts'
+import { runAgent } from '../agent/run-agent.ts'
+import type { Runner } from '../agent/run-context.ts'
 import { runPlain } from '../agent/run-plain.ts'
 import { runProbe } from '../agent/run-probe.ts'
+import { inlineSteps } from '../agent/step.ts'
 import { EVENT_LOG_LIMITS, EVENT_LOG_SWEEP_MS } from '../constants/config.ts'
 import type { ExecutionEngine } from '../engine/execution-engine.ts'
 import { InlineEngine } from '../engine/inline-engine.ts'
 import { MemoryEventLog } from '../engine/memory-event-log.ts'
-import { selectTools, type ToolRegistry } from '../tools/registry.ts'
+import type { ToolCatalogue } from '../tools/catalogue.ts'
 import type { RuntimeDatabase } from './database.ts'
 import { createExecutionLog, SILENT } from './log-executions.ts'
 
@@ -19,7 +20,7 @@ export interface EngineParts {
   env: Pick<RuntimeEnv, 'RUNTIME_MAX_STEPS' | 'RUNTIME_MAX_TOOL_CALLS' | 'RUNTIME_MAX_TOKENS'>
   instance: string
   models: ModelAccess
-  tools: ToolRegistry
+  tools: ToolCatalogue
   database: RuntimeDatabase
   metrics: RuntimeMetrics
   logger: FastifyBaseLogger
@@ -42,11 +43,12 @@ export function createEngines(parts: EngineParts): Engines {
     maxTokens: env.RUNTIME_MAX_TOKENS
   }
   const observer = createAgentObserver(parts)
-  const run: Runner = (context) => {
-    const { agent } = context.request
+  const run: Runner = async (context) => {
+    const { agent, orgId } = context.request
     if (agent.tools.length === 0) return runPlain(context, models, metrics)
     const model = models.agentModel(agent.model)
-    return runAgent(context, { model, tools: selectTools(tools, agent.tools), step: inlineStep(context), observer })
+    const agentTools = await tools.select(orgId, agent.tools)
+    return runAgent(context, { model, tools: agentTools, runStep: inlineSteps(context.signal), observer })
   }
 
   const log = new MemoryEventLog({ ...EVENT_LOG_LIMITS, onDropped: (id) => engine.forget(id) })
@@ -54,12 +56,7 @@ export function createEngines(parts: EngineParts): Engines {
   const sweeper = setInterval(() => log.sweep(), EVENT_LOG_SWEEP_MS).unref()
 
   const probeLog = new MemoryEventLog({ ...EVENT_LOG_LIMITS, processBytes: 0, onDropped: (id) => probes.forget(id) })
-  const probeRun: Runner = (context) => runProbe(context, tools)
+  const probeRun: Runner = (context) => runProbe(context)
   const probes = new InlineEngine({ instance, log: probeLog, limits, run: probeRun, observer: SILENT })
   return { engine, probes, close: () => clearInterval(sweeper) }
-}
-
-/** A step of the inline engine is just done. */
-function inlineStep({ signal }: RunContext): Step {
-  return (_name, run) => run(signal)
 }

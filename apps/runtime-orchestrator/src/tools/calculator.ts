@@ -19,7 +19,7 @@ export const calculator = defineTool({
   inputSchema: z.object({
     expression: z.string().min(1).max(MAX_EXPRESSION_LENGTH).describe('The expression, for example "17*23"')
   }),
-  run: async ({ expression }) => {
+  execute: async ({ expression }) => {
     try {
       return format(evaluate(expression)).text
     } catch (error) {

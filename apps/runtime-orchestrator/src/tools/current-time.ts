@@ -14,7 +14,7 @@ export function createCurrentTime(now: () => number = Date.now) {
     inputSchema: z.object({
       timeZone: z.string().min(1).max(64).default('UTC').describe('IANA time zone, for example "Asia/Shanghai"')
     }),
-    run: async ({ timeZone }) => describe(now(), timeZone)
+    execute: async ({ timeZone }) => describe(now(), timeZone)
   })
 }
 

@@ -48,7 +48,7 @@ export function createSearchHistory(search: SearchHistory) {
       query: z.string().trim().min(1).max(500).describe('Words to look for'),
       limit: z.int().min(1).max(MAX_RESULTS).default(DEFAULT_RESULTS).describe('Most results to give')
     }),
-    run: async ({ query, limit }, context) => {
+    execute: async ({ query, limit }, context) => {
       // The question itself is a message by now, and usually the best match: ask for one more and leave it out.
       const found = await unlessUnavailable(
         search({ orgId: context.orgId, userId: context.userId, query, limit: limit + 1 })

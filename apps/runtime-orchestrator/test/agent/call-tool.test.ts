@@ -1,6 +1,6 @@
 import t from 'tap'
 import { z } from 'zod'
-import { callTool, failedCall, fitsIntoEvent, unknownTool } from '../../src/agent/call-tool.ts'
+import { callTool as callToolWithCause, failedCall, fitsIntoEvent, unknownTool } from '../../src/agent/call-tool.ts'
 import { defineTool, type Tool, type ToolContext, ToolError } from '../../src/tools/tool.ts'
 import { toolContext } from '../helpers/tool-context.ts'
 
@@ -16,10 +16,12 @@ function makeTool(
     timeoutMs: 5_000,
     maxOutputBytes: 10,
     inputSchema: z.object({ text: z.string().min(1), times: z.int().default(1) }),
-    run
+    execute: run
   })
   return { ...tool, ...overrides }
 }
+
+const callTool = async (...call: Parameters<typeof callToolWithCause>) => (await callToolWithCause(...call)).result
 
 const echo = makeTool(async ({ text }) => text)
 
@@ -94,13 +96,13 @@ t.test('long output is cut between characters and marked', async (t) => {
 
 t.test('a failure of the tool is a result', async (t) => {
   const defect = new Error('secret detail')
-  const failing = await callTool(
+  const { result: failing, cause } = await callToolWithCause(
     makeTool(() => Promise.reject(defect)),
     { text: 'x' },
     toolContext()
   )
   t.match(failing, { status: 'error', error: { code: 'TOOL_FAILED', message: 'sample failed' } })
-  t.equal(failing.cause, defect, 'whose cause is for the log')
+  t.equal(cause, defect, 'whose cause is for the log')
   t.notMatch(failing.text, /secret/, 'and stays out of what the model reads')
 
   const saying = makeTool(() => Promise.reject(new ToolError('TOOL_UNAVAILABLE', 'no database')))

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { startSimulator, waitFor } from '@semibot/stack/test'
 import t from 'tap'
 import { z } from 'zod'
-import type { Step } from '../../src/agent/run-agent.ts'
+import type { RunStep } from '../../src/agent/step.ts'
 import { defineTool, type Tool, type ToolContext } from '../../src/tools/tool.ts'
 import { prepareAgent } from '../helpers/run-agent.ts'
 
@@ -20,7 +20,7 @@ function makeTool(name: string, run: (context: ToolContext) => Promise<unknown>,
     timeoutMs: 5_000,
     maxOutputBytes: 100,
     inputSchema: z.object({}),
-    run: (_input, context) => run(context)
+    execute: (_input, context) => run(context)
   })
   return { ...tool, ...overrides }
 }
@@ -117,19 +117,19 @@ t.test('with recorded steps nothing is done twice, and the reader gets the same 
   const records = new Map<string, unknown>()
   let runs = 0
   const tool = makeTool('odd', async () => `result ${++runs}`)
-  const recording: Step = async (name, work) => {
+  const recording: RunStep = async (name, _effect, work) => {
     if (records.has(name)) return structuredClone(records.get(name)) as Awaited<ReturnType<typeof work>>
-    const result = await work(new AbortController().signal)
+    const result = await work({ signal: new AbortController().signal, begunBefore: false })
     records.set(name, structuredClone(result))
     return result
   }
   const message = 'Go [[sim:call=odd {} ]][[sim:steps=2]]'
-  const first = prepareAgent({ baseUrl, message, tools: [tool], step: recording })
+  const first = prepareAgent({ baseUrl, message, tools: [tool], runStep: recording })
   await first.start()
   t.match([...records.keys()], ['llm:0', /^tool:call_\w+:odd$/, 'llm:1', /^tool:call_\w+:odd$/, 'llm:2'])
 
   await simulator.reset()
-  const second = prepareAgent({ baseUrl, message, tools: [tool], step: recording })
+  const second = prepareAgent({ baseUrl, message, tools: [tool], runStep: recording })
   await second.start()
   t.equal((await simulator.stats()).started, 0, 'no model call')
   t.equal(runs, 2, 'no tool call')
@@ -137,7 +137,7 @@ t.test('with recorded steps nothing is done twice, and the reader gets the same 
   t.same(second.run.budget.usage, first.run.budget.usage)
 
   records.delete('llm:2')
-  const third = prepareAgent({ baseUrl, message, tools: [tool], step: recording })
+  const third = prepareAgent({ baseUrl, message, tools: [tool], runStep: recording })
   await third.start()
   t.equal((await simulator.stats()).started, 1, 'only what is missing is asked for')
   t.equal(third.run.answer.text, first.run.answer.text)

@@ -5,9 +5,10 @@ import { createLanguageModel, errorOfAiSdk } from '@semibot/llm/ai-sdk'
 import { createRuntimeMetrics } from '@semibot/metrics'
 import { Answer } from '../../src/agent/answer.ts'
 import { createModelAccess } from '../../src/agent/model-access.ts'
-import { type AgentParts, runAgent, type Step } from '../../src/agent/run-agent.ts'
+import { type AgentParts, runAgent } from '../../src/agent/run-agent.ts'
 import type { RunContext } from '../../src/agent/run-context.ts'
 import { runPlain } from '../../src/agent/run-plain.ts'
+import { inlineSteps, type RunStep } from '../../src/agent/step.ts'
 import { StepBudget } from '../../src/agent/step-budget.ts'
 import { NEVER_CONGESTED } from '../../src/engine/attendance.ts'
 import type { Tool } from '../../src/tools/tool.ts'
@@ -18,12 +19,12 @@ export interface AgentRun {
   message: string
   tools: Tool[]
   signal?: AbortSignal
-  step?: Step
+  runStep?: RunStep
   flow?: RunContext['flow']
 }
 
 /** Runs an agent alone, without engine, against a real model server: the loop when it has tools. */
-export function prepareAgent({ baseUrl, message, tools, signal, step, flow }: AgentRun) {
+export function prepareAgent({ baseUrl, message, tools, signal, runStep, flow }: AgentRun) {
   const events: ChatEventBody[] = []
   const observed: string[] = []
   const emit = (event: ChatEventBody) => void events.push(event)
@@ -51,7 +52,7 @@ export function prepareAgent({ baseUrl, message, tools, signal, step, flow }: Ag
   const parts: AgentParts = {
     model,
     tools: new Map(tools.map((tool) => [tool.name, tool])),
-    step: step ?? ((_name, work) => work(run.signal)),
+    runStep: runStep ?? inlineSteps(run.signal),
     observer
   }
   const provider = createOpenAiCompatibleProvider({ baseUrl })

@@ -160,9 +160,9 @@ t.test('no text makes it throw anything else than a CalculatorError, or take lon
 })
 
 t.test('the tool', async (t) => {
-  t.equal(await calculator.run({ expression: '17*23' }, toolContext()), '391', 'answers with the number alone')
+  t.equal(await calculator.execute({ expression: '17*23' }, toolContext()), '391', 'answers with the number alone')
   await t.rejects(
-    calculator.run({ expression: '1/0' }, toolContext()),
+    calculator.execute({ expression: '1/0' }, toolContext()),
     new ToolError('TOOL_INPUT_INVALID', 'division by zero'),
     'says what is wrong with an expression'
   )

@@ -14,20 +14,25 @@ const TIMES: [timeZone: string, text: string][] = [
 t.test('current_time', async (t) => {
   const tool = createCurrentTime(() => MOMENT)
   for (const [timeZone, text] of TIMES)
-    t.equal(await tool.run({ timeZone }, toolContext()), text, `tells date, time, offset and weekday in ${timeZone}`)
+    t.equal(
+      await tool.execute({ timeZone }, toolContext()),
+      text,
+      `tells date, time, offset and weekday in ${timeZone}`
+    )
 
   t.equal(
-    await createCurrentTime(() => Date.UTC(2026, 0, 1)).run({ timeZone: 'UTC' }, toolContext()),
+    await createCurrentTime(() => Date.UTC(2026, 0, 1)).execute({ timeZone: 'UTC' }, toolContext()),
     '2026-01-01T00:00:00+00:00 (Thursday, UTC)',
     'writes midnight as 00'
   )
   await t.rejects(
-    tool.run({ timeZone: 'Mars/Olympus' }, toolContext()),
+    tool.execute({ timeZone: 'Mars/Olympus' }, toolContext()),
     { code: 'TOOL_INPUT_INVALID', message: /unknown time zone "Mars\/Olympus"; give an IANA name/ },
     'refuses a zone that does not exist'
   )
+  const withDefaults = tool.inputSchema.check({})
   t.match(
-    await createCurrentTime().run(tool.inputSchema.parse({}), toolContext()),
+    await createCurrentTime().execute(withDefaults.success && withDefaults.data, toolContext()),
     /\(.*, UTC\)$/,
     'takes UTC when none is given'
   )

@@ -20,7 +20,7 @@ t.test('search_history', async (t) => {
     ]
   })
 
-  const results = await tool.run({ query: 'colour', limit: 2 }, context)
+  const results = await tool.execute({ query: 'colour', limit: 2 }, context)
   t.same(
     searches,
     [{ orgId: context.orgId, userId: 'user-1', query: 'colour', limit: 3 }],
@@ -38,18 +38,22 @@ t.test('search_history', async (t) => {
   const long = `${'word '.repeat(100)}end`
   const longContext = toolContext({ userMessage: `before ${long} after` })
   const longTool = createSearchHistory(async () => [found(`…${long}…`, { sessionId: longContext.sessionId })])
-  t.same(await longTool.run({ query: 'word', limit: 5 }, longContext), [], 'also when only a part of it was found')
+  t.same(await longTool.execute({ query: 'word', limit: 5 }, longContext), [], 'also when only a part of it was found')
 
   const short = createSearchHistory(async () => [found('red', { sessionId: context.sessionId })])
   const asked = toolContext({ userMessage: 'did I say red?' })
-  t.equal(((await short.run({ query: 'red', limit: 5 }, asked)) as unknown[]).length, 1, 'but not an earlier message')
+  t.equal(
+    ((await short.execute({ query: 'red', limit: 5 }, asked)) as unknown[]).length,
+    1,
+    'but not an earlier message'
+  )
 })
 
 t.test('search_history without a database says so to the model', async (t) => {
   const tool = createSearchHistory(async () => {
     throw new HistoryUnavailable('down')
   })
-  await t.rejects(tool.run({ query: 'x', limit: 5 }, context), {
+  await t.rejects(tool.execute({ query: 'x', limit: 5 }, context), {
     name: 'ToolError',
     code: 'TOOL_UNAVAILABLE',
     message: 'the message history cannot be searched at the moment'
@@ -58,5 +62,5 @@ t.test('search_history without a database says so to the model', async (t) => {
   const broken = createSearchHistory(async () => {
     throw new TypeError('a defect')
   })
-  await t.rejects(broken.run({ query: 'x', limit: 5 }, context), { name: 'TypeError' }, 'a defect stays a defect')
+  await t.rejects(broken.execute({ query: 'x', limit: 5 }, context), { name: 'TypeError' }, 'a defect stays a defect')
 })

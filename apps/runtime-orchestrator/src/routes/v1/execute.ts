@@ -11,14 +11,15 @@ import { DRAINING_RETRY_AFTER_SECONDS, HEARTBEAT_MS } from '../../constants/conf
 import type { Execution, ExecutionCall, ExecutionEngine, ExecutionReport } from '../../engine/execution-engine.ts'
 import { streamEvents } from '../../engine/stream-events.ts'
 import type { Capacity } from '../../plugins/capacity.ts'
-import type { ToolRegistry } from '../../tools/registry.ts'
+import { BUILTIN_TOOLS } from '../../tools/builtin-tools.ts'
+import type { ToolCatalogue } from '../../tools/catalogue.ts'
 import { executeHeadersSchema, readCall } from './read-call.ts'
 
 export interface ExecuteRoutesOptions {
   engine: ExecutionEngine
   capacity: Capacity
   drain: Drain
-  tools: ToolRegistry
+  tools: ToolCatalogue
   /** Longest execution, milliseconds. */
   timeoutMs: number
 }
@@ -62,22 +63,23 @@ export const executeRoutes: FastifyPluginAsyncZod<ExecuteRoutesOptions> = async 
   }
 }
 
-function refuseUnknownTools(names: readonly string[], tools: ToolRegistry): void {
+function refuseUnknownTools(names: readonly string[], tools: ToolCatalogue): void {
+  const unknown = new Set(tools.unknown(names))
+  if (unknown.size === 0) return
   const details = names.flatMap((name, index) =>
-    tools.has(name) ? [] : [{ path: `agent.tools.${index}`, message: `unknown tool ${JSON.stringify(name)}` }]
+    unknown.has(name) ? [{ path: `agent.tools.${index}`, message: `unknown tool ${JSON.stringify(name)}` }] : []
   )
-  if (details.length === 0) return
-  const known = [...tools.keys()].join(', ')
-  throw new RequestError('VALIDATION_FAILED', `agent.tools: unknown tool; known are ${known}`, { details })
+  const known = `${BUILTIN_TOOLS.join(', ')}, and those of the configured MCP servers`
+  throw new RequestError('VALIDATION_FAILED', `agent.tools: unknown tool; known are ${known}.`, { details })
 }
 
 function toResult({ content }: Execution, report: ExecutionReport) {
   const { executionId, status, finishReason, usage, error } = report
   if (error !== null) throw new RequestError(error.code, error.message)
   if (status === 'interrupted')
-    throw new RequestError('SHUTTING_DOWN', 'this runtime is shutting down', {
+    throw new RequestError('SHUTTING_DOWN', 'This runtime is shutting down.', {
       retryAfterSeconds: DRAINING_RETRY_AFTER_SECONDS
     })
-  if (finishReason === null) throw new RequestError('LIMIT_EXCEEDED', 'the execution was cancelled')
+  if (finishReason === null) throw new RequestError('LIMIT_EXCEEDED', 'The execution was cancelled.')
   return { executionId, content, finishReason, usage: usage ?? { inputTokens: 0, outputTokens: 0, totalTokens: 0 } }
 }

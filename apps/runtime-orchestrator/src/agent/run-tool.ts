@@ -1,0 +1,138 @@
+import type { ToolEffect } from '@semibot/chat-protocol'
+import type { Tool, ToolContext } from '../tools/tool.ts'
+import type { ModelToolCall } from './ask-model.ts'
+import {
+  callTool,
+  deniedCall,
+  failedCall,
+  fitsIntoEvent,
+  type ToolOutcome,
+  type ToolResult,
+  unknownOutcome,
+  unknownTool
+} from './call-tool.ts'
+import { PLAN_TOOL, type Plan } from './plan.ts'
+import type { AgentParts } from './run-agent.ts'
+import type { RunContext } from './run-context.ts'
+
+/** What the tool calls of one run have in common. */
+export interface ToolProgress {
+  plan: Plan
+  /** Ids of calls so far. */
+  usedIds: Set<string>
+  /** Names of the unsafe tools that may or may not have taken effect: they are never run again. */
+  unknown: Set<string>
+}
+
+/** Where in the run a call stands. */
+export interface CallPlace {
+  turn: number
+  index: number
+  /** The step of the plan that it belongs to. */
+  step: string | undefined
+}
+
+export interface StartedCall {
+  /** Unique in its execution. */
+  id: string
+  name: string
+  source: Tool['source']
+  effect: ToolEffect
+  input: unknown
+}
+
+/** Asks a person; resolves to whether the tool may run. */
+export type Approve = (tool: Tool, call: StartedCall, signal: AbortSignal) => Promise<boolean>
+
+/** Runs one tool call, or says why it cannot be run. Whatever comes of it is a result that the model reads. */
+export async function runTool(
+  run: RunContext,
+  parts: AgentParts,
+  progress: ToolProgress,
+  call: ModelToolCall,
+  { turn, index, step }: CallPlace
+): Promise<ToolResult> {
+  const { name, input } = call
+  if (name === PLAN_TOOL && !parts.tools.has(name)) return progress.plan.follow(call)
+  const tool = parts.tools.get(name)
+  const id = distinct(call.id, `step-${turn + 1}-call-${index + 1}`, progress.usedIds)
+  const { source, effect, serverId } = tool ?? { source: 'builtin', effect: 'none' }
+  const started = { id, name: name.slice(0, 100), source, effect, input: fitsIntoEvent(input) ? input : null }
+  run.emit({
+    type: 'tool.started',
+    toolCallId: id,
+    ...(step === undefined ? {} : { stepId: step }),
+    name: started.name,
+    source,
+    ...(serverId === undefined ? {} : { serverId }),
+    effect,
+    input: started.input
+  })
+  const result = await runStarted(run, parts, progress, call, tool, started)
+  if (result.status === 'unknown') progress.unknown.add(started.name)
+  run.emit(finishedEvent(id, result))
+  return result
+}
+
+async function runStarted(
+  run: RunContext,
+  { tools, runStep, approve, observer }: AgentParts,
+  { unknown }: ToolProgress,
+  call: ModelToolCall,
+  tool: Tool | undefined,
+  started: StartedCall
+): Promise<ToolResult> {
+  const { id, name, effect } = started
+  // Not even on other input: the model may write the same thing differently.
+  const mayNotRun = unknown.has(name)
+  const startedAt = performance.now()
+  let live = false
+  let cause: unknown
+  try {
+    const result = await runStep(`tool:${id}:${name}`, effect, async ({ signal, begunBefore }) => {
+      live = true
+      observer.toolCallStarted(run, started)
+      if (tool === undefined) return unknownTool(call.name, tools.keys())
+      if (mayNotRun) return deniedCall(`whether ${name} took effect is unknown, so it is not run again`)
+      if (begunBefore && effect === 'unsafe') return unknownOutcome(tool, 'was interrupted')
+      if (call.invalid) return failedCall('TOOL_INPUT_INVALID', 'the arguments are not valid JSON')
+      if (approve !== undefined && !(await approve(tool, started, signal)))
+        return deniedCall(`the call of ${name} was not approved`)
+      const outcome: ToolOutcome = await callTool(tool, call.input, toolContext(run, id, signal))
+      cause = outcome.cause
+      return outcome.result
+    })
+    if (live) observer.toolCallFinished(run, started, result, cause)
+    return result
+  } catch (error) {
+    if (live) observer.toolCallStopped(run, started, (performance.now() - startedAt) / 1000)
+    throw error
+  }
+}
+
+function finishedEvent(toolCallId: string, { status, text, error, truncated, durationMs }: ToolResult) {
+  return {
+    type: 'tool.finished' as const,
+    toolCallId,
+    status,
+    durationMs,
+    ...(error === undefined ? { output: text } : { error }),
+    ...(truncated ? { truncated } : {})
+  }
+}
+
+/**
+ * Some model servers number the calls of each answer anew, or send no id at all: towards the model its own id is
+ * kept, but in events and records each call of an execution has one of its own.
+ */
+function distinct(id: string, otherwise: string, used: Set<string>): string {
+  const own = /^[\x21-\x7e]{1,200}$/.test(id) && !used.has(id) ? id : otherwise
+  used.add(own)
+  return own
+}
+
+function toolContext({ request }: RunContext, toolCallId: string, signal: AbortSignal): ToolContext {
+  const { executionId, orgId, userId, sessionId, message: userMessage } = request
+  const idempotencyKey = `${executionId}:${toolCallId}`
+  return { executionId, toolCallId, orgId, userId, sessionId, userMessage, idempotencyKey, signal }
+}
