@@ -73,6 +73,7 @@ for (const [title, cases] of Object.entries(BAD_INPUT)) {
       const { error } = JSON.parse(answer.body)
       t.match(error, { code, message }, what)
       t.equal(error.message, message, what)
+      t.match(error.message, /\.$/, `${what}: a whole sentence`)
       t.same(await countRows(), before, `${what}: nothing is stored`)
     }
   })

@@ -167,7 +167,7 @@ export const fallbackResetSchema = z.object({
 })
 
 /** `x-actor`: who gives an order, in the operator's own words. */
-export const actorSchema = z.string().regex(/^[\w.@+-]{1,64}$/, 'must be 1 to 64 characters of A-Z, a-z, 0-9 and _.@+-')
+export const actorSchema = z.string().regex(/^[\w.@+-]{1,64}$/, 'must be 1 to 64 characters of _.@+-, A-Z, a-z and 0-9')
 
 /** Query of `GET /api/v1/runtime/explain`. */
 export const explainQuerySchema = z.strictObject({

@@ -41,8 +41,11 @@ t.test('each error code has one status and says whether a retry may help', async
 })
 
 t.test('an error answer has its envelope, with details only where there are some', async (t) => {
-  const plain = errorEnvelope('NOT_FOUND', 'there is no such session', 'r-1')
-  t.same(plain, { success: false, error: { code: 'NOT_FOUND', message: 'there is no such session', requestId: 'r-1' } })
+  const plain = errorEnvelope('NOT_FOUND', 'There is no such session.', 'r-1')
+  t.same(plain, {
+    success: false,
+    error: { code: 'NOT_FOUND', message: 'There is no such session.', requestId: 'r-1' }
+  })
   t.equal(errorEnvelopeSchema.safeParse(plain).success, true)
   const details = [{ path: 'message', message: 'must not be empty' }]
   t.same(errorEnvelope('VALIDATION_FAILED', 'bad', 'r-2', details).error.details, details)

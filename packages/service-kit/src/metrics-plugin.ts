@@ -1,30 +1,23 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
-import client, { type Registry } from '@prometheus-io/client'
+import client from '@prometheus-io/client'
 import { METRICS } from '@semibot/metrics'
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { FastifyPluginAsync } from 'fastify'
 import fastifyMetrics from 'fastify-metrics'
 import { fastifyPlugin } from 'fastify-plugin'
-import { RequestError } from './request-error.ts'
+import { listenForMetrics, type MetricsAddress, type MetricsListener } from './metrics-listener.ts'
+import { createMetricsPage, type MetricsPageOptions } from './metrics-page.ts'
 
-export interface MetricsPluginOptions {
-  /** Everything that GET /metrics shows. */
-  registry: Registry
-  /** When given and not empty, GET /metrics wants it as a bearer token. */
-  token?: string | undefined
+export interface MetricsPluginOptions extends MetricsPageOptions {
+  /** Where the page is served instead of on the server's own address; `port` undefined: it is not. */
+  separate?: { host: string; port: number | undefined } | undefined
 }
 
 const plugin: FastifyPluginAsync<MetricsPluginOptions> = async (app, options) => {
-  const { registry, token } = options
+  const { registry, separate } = options
   const { name, help, buckets } = METRICS.httpRequestDuration
   await app.register(fastifyMetrics.default, {
     promClient: client,
-    endpoint: {
-      method: 'GET',
-      url: '/metrics',
-      onRequest: async (request) => requireToken(request, token),
-      // Replaced by the plugin; the type wants one.
-      handler: () => undefined
-    },
+    // Its own endpoint knows one format only.
+    endpoint: null,
     defaultMetrics: { enabled: false },
     routeMetrics: {
       enabled: { histogram: true, summary: false },
@@ -38,6 +31,29 @@ const plugin: FastifyPluginAsync<MetricsPluginOptions> = async (app, options) =>
       }
     }
   })
+
+  const page = createMetricsPage(options)
+  if (separate?.port !== undefined) {
+    serveApart({ host: separate.host, port: separate.port })
+    return
+  }
+  app.get('/metrics', async ({ headers: { authorization, accept } }, reply) => {
+    const { contentType, body } = await page({
+      ...(authorization === undefined ? {} : { authorization }),
+      ...(accept === undefined ? {} : { accept })
+    })
+    return reply.type(contentType).send(body)
+  })
+
+  function serveApart(address: MetricsAddress): void {
+    let listener: MetricsListener | undefined
+    app.addHook('onReady', async () => {
+      listener = await listenForMetrics(page, address)
+      app.log.info({ host: address.host, port: listener.port }, 'metrics have a port of their own')
+    })
+    // Closed among the last, so that a drain can be watched.
+    app.addHook('onClose', async () => listener?.close())
+  }
 }
 
 /**
@@ -46,16 +62,3 @@ const plugin: FastifyPluginAsync<MetricsPluginOptions> = async (app, options) =>
  * and is not in the histogram.
  */
 export const metricsPlugin = fastifyPlugin(plugin, { name: 'metrics-plugin', fastify: '5.x' })
-
-function requireToken(request: FastifyRequest, token: string | undefined): void {
-  if (token === undefined || token === '') return
-  const given = request.headers.authorization ?? ''
-  if (timingSafeEqual(digest(given), digest(`Bearer ${token}`))) return
-  throw new RequestError('UNAUTHENTICATED', 'GET /metrics needs METRICS_TOKEN as a bearer token.', {
-    headers: { 'www-authenticate': 'Bearer' }
-  })
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
-}

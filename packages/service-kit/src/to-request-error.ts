@@ -51,7 +51,7 @@ function validationError(issues: FastifySchemaValidationError[], context: string
   const [first] = details
   const where = first === undefined || first.path === '' ? context : first.path
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : ''
-  return new RequestError('VALIDATION_FAILED', `${where}: ${first?.message ?? 'is not valid'}${more}`, {
+  return new RequestError('VALIDATION_FAILED', `${where}: ${first?.message ?? 'is not valid'}${more}.`, {
     details,
     cause
   })

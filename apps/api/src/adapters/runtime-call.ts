@@ -130,25 +130,25 @@ class RuntimeStream {
 
   take(frame: ServerSentEvent): void {
     const event = parseEvent(frame.data)
-    if (this.#ended !== undefined) throw protocolError(`${event.type} came after the terminal event`)
+    if (this.#ended !== undefined) throw protocolError(`${event.type} came after the terminal event.`)
     if (!this.started) {
       if (event.type === 'execution.failed') {
         this.#ended = event
         return
       }
-      if (event.type !== 'execution.started') throw protocolError(`the stream began with ${event.type}`)
+      if (event.type !== 'execution.started') throw protocolError(`The stream began with ${event.type}.`)
       this.started = true
       this.#accepted()
       this.#context.accepted()
       return
     }
-    if (event.type === 'execution.started') throw protocolError('execution.started came twice')
+    if (event.type === 'execution.started') throw protocolError('execution.started came twice.')
     if (isTerminal(event) || event.type === 'execution.interrupted') {
       this.#ended = event
       return
     }
     if ('messageId' in event && event.messageId !== this.#execution.messageId) {
-      throw protocolError('an event belongs to another message')
+      throw protocolError('An event belongs to another message.')
     }
     this.#context.emit(event)
   }
@@ -168,7 +168,7 @@ class RuntimeStream {
       case 'execution.cancelled':
         return fail('RUNTIME_INTERNAL', 'runtime', 'the runtime cancelled the execution')
       default:
-        throw new ExecutionError('RUNTIME_UNAVAILABLE', 'runtime', 'the runtime ended the stream without a result')
+        throw new ExecutionError('RUNTIME_UNAVAILABLE', 'runtime', 'The runtime ended the stream without a result.')
     }
   }
 }
@@ -178,11 +178,11 @@ function parseEvent(data: string): ChatEventBody {
   try {
     json = JSON.parse(data)
   } catch (error) {
-    throw protocolError('the runtime sent an event that is not JSON', error)
+    throw protocolError('The runtime sent an event that is not JSON.', error)
   }
   if (isPlainDelta(json)) return { type: 'message.delta', messageId: json.messageId, delta: json.delta }
   const parsed = chatEventBodySchema.safeParse(json)
-  if (!parsed.success) throw protocolError('the runtime sent an event of an unknown form', parsed.error)
+  if (!parsed.success) throw protocolError('The runtime sent an event of an unknown form.', parsed.error)
   return parsed.data
 }
 

@@ -20,11 +20,11 @@ export function protocolError(message: string, cause?: unknown): ExecutionError 
 export function timerError(timer: RuntimeTimer): ExecutionError {
   switch (timer) {
     case 'accept':
-      return new ExecutionError('RUNTIME_UNAVAILABLE', 'runtime', 'the runtime did not accept the execution in time')
+      return new ExecutionError('RUNTIME_UNAVAILABLE', 'runtime', 'The runtime did not accept the execution in time.')
     case 'stall':
-      return new ExecutionError('RUNTIME_STALLED', 'runtime', 'the runtime has stopped answering')
+      return new ExecutionError('RUNTIME_STALLED', 'runtime', 'The runtime has stopped answering.')
     case 'deadline':
-      return new ExecutionError('RUNTIME_TIMEOUT', 'runtime', 'the execution took too long')
+      return new ExecutionError('RUNTIME_TIMEOUT', 'runtime', 'The execution took too long.')
   }
 }
 
@@ -36,19 +36,19 @@ export function toExecutionError(error: unknown): unknown {
     new ExecutionError(code, 'runtime', message, { cause: error, retryAfterMs })
   switch (error.kind) {
     case 'connect':
-      return make('RUNTIME_UNAVAILABLE', 'the runtime cannot be reached')
+      return make('RUNTIME_UNAVAILABLE', 'The runtime cannot be reached.')
     case 'reset':
-      return make('RUNTIME_UNAVAILABLE', 'the connection to the runtime was lost')
+      return make('RUNTIME_UNAVAILABLE', 'The connection to the runtime was lost.')
     case 'status':
       return fromStatus(error.status ?? 0, make)
     default:
-      return make('RUNTIME_PROTOCOL', 'the runtime sent something that is no event stream')
+      return make('RUNTIME_PROTOCOL', 'The runtime sent something that is no event stream.')
   }
 }
 
 function fromStatus(status: number, make: (code: ExecutionErrorCode, message: string) => ExecutionError) {
-  if (status === 503 || status === 429) return make('RUNTIME_OVERLOADED', 'the runtime takes no more executions')
-  if (status === 401 || status === 403) return make('RUNTIME_INTERNAL', 'the runtime refused the service token')
-  if (status >= 400 && status < 500) return make('RUNTIME_PROTOCOL', 'the runtime refused the request')
-  return make('RUNTIME_INTERNAL', 'the runtime answered with an error')
+  if (status === 503 || status === 429) return make('RUNTIME_OVERLOADED', 'The runtime takes no more executions.')
+  if (status === 401 || status === 403) return make('RUNTIME_INTERNAL', 'The runtime refused the service token.')
+  if (status >= 400 && status < 500) return make('RUNTIME_PROTOCOL', 'The runtime refused the request.')
+  return make('RUNTIME_INTERNAL', 'The runtime answered with an error.')
 }

@@ -117,5 +117,5 @@ function toUnavailable(error: unknown): unknown {
 }
 
 function notAvailable(cause?: unknown): ExecutionError {
-  return new ExecutionError('RUNTIME_UNAVAILABLE', 'runtime', 'no runtime instance is available', { cause })
+  return new ExecutionError('RUNTIME_UNAVAILABLE', 'runtime', 'No runtime instance is available.', { cause })
 }

@@ -18,7 +18,7 @@ function userIdHeader(headers: CallerHeaders): string | undefined {
   const parsed = externalUserIdSchema.safeParse(value)
   if (parsed.success) return parsed.data
   const message = parsed.error.issues[0]?.message ?? 'is not as expected'
-  throw new RequestError('VALIDATION_FAILED', `${HEADERS.userId} ${message}`)
+  throw new RequestError('VALIDATION_FAILED', `${HEADERS.userId} ${message}.`)
 }
 
 /**
@@ -30,9 +30,9 @@ function userIdHeader(headers: CallerHeaders): string | undefined {
  */
 export function createAuthenticator(credentials: Credentials, jwt: JwtVerifier) {
   async function byApiKey(token: string, headers: CallerHeaders): Promise<Caller> {
-    if (!isApiKey(token)) throw unauthenticated('the API key is malformed: expected sb_<id>_<secret>')
+    if (!isApiKey(token)) throw unauthenticated('The API key is malformed: expected sb_<id>_<secret>.')
     const owner = await credentials.keyOwner(hashApiKey(token))
-    if (owner === undefined) throw unauthenticated('the API key is unknown or revoked')
+    if (owner === undefined) throw unauthenticated('The API key is unknown or revoked.')
 
     const caller = { ...owner, kind: 'api_key' } as const
     const externalUserId = userIdHeader(headers)
@@ -44,12 +44,12 @@ export function createAuthenticator(credentials: Credentials, jwt: JwtVerifier) 
     const { sub, orgId, role, keyId } = await jwt.verify(token)
     const externalUserId = userIdHeader(headers)
     if (externalUserId !== undefined && externalUserId !== sub) {
-      throw new RequestError('FORBIDDEN', `a token speaks for its own user; ${HEADERS.userId} is for API keys`)
+      throw new RequestError('FORBIDDEN', `A token speaks for its own user; ${HEADERS.userId} is for API keys.`)
     }
     const organization = await credentials.organization(orgId)
-    if (organization === undefined) throw unauthenticated("the token's organisation does not exist")
+    if (organization === undefined) throw unauthenticated("The token's organisation does not exist.")
     if (keyId !== undefined && !(await credentials.isKeyActive(orgId, keyId))) {
-      throw unauthenticated('the API key that made this token has been revoked')
+      throw unauthenticated('The API key that made this token has been revoked.')
     }
     const userId = await credentials.userId(orgId, sub)
     const caller = { orgId, orgSlug: organization.slug, kind: 'jwt', role, externalUserId: sub, userId } as const

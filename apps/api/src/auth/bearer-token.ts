@@ -21,9 +21,9 @@ export function unauthenticated(message: string): RequestError {
  */
 export function bearerToken(authorization: string | undefined): string {
   if (authorization === undefined) {
-    throw unauthenticated('send an API key or a token in the header "Authorization: Bearer <token>"')
+    throw unauthenticated('Send an API key or a token in the header "Authorization: Bearer <token>".')
   }
   const token = authorization.length > MAX_TOKEN_CHARACTERS ? undefined : BEARER.exec(authorization)?.[1]
-  if (token === undefined) throw unauthenticated('the Authorization header must be "Bearer <token>"')
+  if (token === undefined) throw unauthenticated('The Authorization header must be "Bearer <token>".')
   return token
 }

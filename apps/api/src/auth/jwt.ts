@@ -47,21 +47,21 @@ function secretKey(secret: string): KeyObject {
 
 /** Says what was wrong with a token, without quoting it. */
 function explain(error: unknown, algorithms: readonly string[]): RequestError {
-  if (error instanceof errors.JWTExpired) return unauthenticated('the token has expired; get a new one')
+  if (error instanceof errors.JWTExpired) return unauthenticated('The token has expired; get a new one.')
   if (error instanceof errors.JWTClaimValidationFailed) {
     const problem = error.reason === 'missing' ? 'is missing' : 'is not as expected'
-    return unauthenticated(`the token's claim "${error.claim}" ${problem}`)
+    return unauthenticated(`The token's claim "${error.claim}" ${problem}.`)
   }
   if (error instanceof errors.JOSEAlgNotAllowed) {
-    return unauthenticated(`the token's algorithm must be one of: ${algorithms.join(', ')}`)
+    return unauthenticated(`The token's algorithm must be one of: ${algorithms.join(', ')}.`)
   }
-  if (error instanceof errors.JWKSNoMatchingKey) return unauthenticated("no known key has the token's kid and alg")
+  if (error instanceof errors.JWKSNoMatchingKey) return unauthenticated("No known key has the token's kid and alg.")
   if (error instanceof errors.JWKSMultipleMatchingKeys)
-    return unauthenticated('the token needs a kid: several keys fit')
+    return unauthenticated('The token needs a kid: several keys fit.')
   if (error instanceof errors.JWSSignatureVerificationFailed) {
-    return unauthenticated("the token's signature does not match")
+    return unauthenticated("The token's signature does not match.")
   }
-  return unauthenticated('the token is neither an API key (sb_...) nor a JSON Web Token')
+  return unauthenticated('The token is neither an API key (sb_...) nor a JSON Web Token.')
 }
 
 /**
@@ -85,7 +85,7 @@ export function createJwtVerifier(options: JwtOptions): JwtVerifier {
 
   return {
     async verify(token) {
-      if (algorithms.length === 0) throw unauthenticated('this server accepts no tokens, only API keys (sb_...)')
+      if (algorithms.length === 0) throw unauthenticated('This server accepts no tokens, only API keys (sb_...).')
       let payload: unknown
       try {
         const verified = await jwtVerify(token, resolveKey, {
@@ -103,7 +103,7 @@ export function createJwtVerifier(options: JwtOptions): JwtVerifier {
       const claims = claimsSchema.safeParse(payload)
       if (claims.success) return claims.data
       const issue = claims.error.issues[0]
-      throw unauthenticated(`the token's claim "${issue?.path.join('.')}" is not as expected: ${issue?.message}`)
+      throw unauthenticated(`The token's claim "${issue?.path.join('.')}" is not as expected: ${issue?.message}.`)
     }
   }
 }

@@ -102,23 +102,23 @@ function checkAccepted(result: Exclude<AcceptResult, { kind: 'replay' }>) {
     case 'idempotency_mismatch':
       throw new RequestError(
         'IDEMPOTENCY_MISMATCH',
-        'this Idempotency-Key was used with another request; use a new key for a new request'
+        'This Idempotency-Key was used with another request; use a new key for a new request.'
       )
     case 'session_busy':
       throw new RequestError(
         'SESSION_BUSY',
-        `execution ${result.executionId} of this session is still running; wait for it or cancel it`,
+        `Execution ${result.executionId} of this session is still running; wait for it or cancel it.`,
         { retryAfterSeconds: 1, headers: { 'x-should-retry': 'false', 'x-execution-id': result.executionId } }
       )
     case 'session_not_found':
-      throw new RequestError('NOT_FOUND', 'there is no such session; leave sessionId out to begin a new one')
+      throw new RequestError('NOT_FOUND', 'There is no such session; leave sessionId out to begin a new one.')
   }
 }
 
 function checkModel(services: AcceptServices, model: string | undefined): string | undefined {
   if (model === undefined || services.allowedModels.has(model)) return model
   const message = `must be one of: ${[...services.allowedModels].join(', ')}`
-  throw new RequestError('VALIDATION_FAILED', `model ${message}`, { details: [{ path: 'model', message }] })
+  throw new RequestError('VALIDATION_FAILED', `model ${message}.`, { details: [{ path: 'model', message }] })
 }
 
 /** The agent that is named, or the default one for a new session; undefined leaves it to the session. */
@@ -126,7 +126,7 @@ async function chooseAgent(services: AcceptServices, orgId: string, call: ChatCa
   if (call.agentId === undefined && call.sessionId !== undefined) return undefined
   const agent = await services.findAgent(orgId, call.agentId ?? DEFAULT_AGENT)
   if (agent !== undefined) return agent
-  const message = 'there is no agent with this id or slug; GET /api/v1/agents lists them'
+  const message = 'There is no agent with this id or slug; GET /api/v1/agents lists them.'
   throw new RequestError('NOT_FOUND', message, { details: [{ path: 'agentId', message }] })
 }
 
@@ -135,7 +135,7 @@ async function agentOfSession(services: AcceptServices, turn: AcceptTurn, agentI
   try {
     const agent = await services.findAgent(turn.orgId, agentId)
     if (agent !== undefined) return agent
-    const message = 'the agent of this session was deleted; name another one'
+    const message = 'The agent of this session was deleted; name another one.'
     throw new RequestError('NOT_FOUND', message, { details: [{ path: 'agentId', message }] })
   } catch (error) {
     await services.turns.takeBack(turn)
@@ -148,7 +148,7 @@ function idempotencyOf(caller: Caller, call: ChatCall): { idempotency?: { key: s
   const { idempotencyKey: key } = call
   if (key === undefined) return {}
   if (!IDEMPOTENCY_KEY.test(key)) {
-    throw new RequestError('VALIDATION_FAILED', 'Idempotency-Key must be 1 to 255 printable ASCII characters')
+    throw new RequestError('VALIDATION_FAILED', 'Idempotency-Key must be 1 to 255 printable ASCII characters.')
   }
   const content = [caller.userId, call.sessionId ?? null, call.message, call.agentId ?? null, call.model ?? null]
   return { idempotency: { key, requestHash: createHash('sha256').update(JSON.stringify(content)).digest('hex') } }

@@ -92,11 +92,11 @@ export async function answerStored(
 ) {
   const { caller } = request
   const record = await services.findExecution({ orgId: caller.orgId, userId: caller.userId }, executionId)
-  if (record === undefined) throw new RequestError('NOT_FOUND', 'there is no such execution')
+  if (record === undefined) throw new RequestError('NOT_FOUND', 'There is no such execution.')
   if (record.status === 'running' || record.status === 'waiting_approval') {
     throw new RequestError(
       'EVENTS_EXPIRED',
-      'this execution runs on another server; ask GET /api/v1/chat/executions/:id until it has ended'
+      'This execution runs on another server; ask GET /api/v1/chat/executions/:id until it has ended.'
     )
   }
   reply.headers({ [HEADERS.executionId]: executionId, [HEADERS.sessionId]: record.sessionId })

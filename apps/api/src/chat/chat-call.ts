@@ -78,7 +78,7 @@ export async function handleChatCall(
 async function enter(services: ChatCallServices, caller: Caller): Promise<() => void> {
   const leaveOrg = services.orgConcurrency.acquire(caller.orgId)
   if (leaveOrg === null) {
-    throw new RequestError('RATE_LIMITED', 'too many chats of this organisation are running; wait for one to end', {
+    throw new RequestError('RATE_LIMITED', 'Too many chats of this organisation are running; wait for one to end.', {
       retryAfterSeconds: 1
     })
   }
@@ -122,13 +122,13 @@ async function answerReplay(
   const { executionId, running } = replay
   const { orgId, userId } = request.caller
   if (!(await isVisible(services, { orgId, userId }, executionId))) {
-    throw new RequestError('NOT_FOUND', 'the session that this call was made in is gone')
+    throw new RequestError('NOT_FOUND', 'The session that this call was made in is gone.')
   }
   reply.header(HEADERS.idempotencyReplayed, 'true')
   const events = services.events.get(executionId)
   if (events !== undefined) return answerExecution(services, request, reply, events, options)
   if (!running) return answerStored(services, request, reply, executionId, options)
-  throw new RequestError('SESSION_BUSY', `execution ${executionId} of this call is still running`, {
+  throw new RequestError('SESSION_BUSY', `Execution ${executionId} of this call is still running.`, {
     retryAfterSeconds: 1
   })
 }

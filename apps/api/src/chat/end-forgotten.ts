@@ -40,7 +40,7 @@ export async function endForgotten(
         mode: null,
         attempts: 1,
         model: null,
-        error: { code: 'INTERNAL', message: 'the answer could not be stored; send the message again' },
+        error: { code: 'INTERNAL', message: 'The answer could not be stored; send the message again.' },
         latencyMs: 0
       })
     )

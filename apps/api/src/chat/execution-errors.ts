@@ -14,7 +14,7 @@ export class Cancelled extends Error {
 
 /** The chat's time is over. */
 export function deadlineError(mode: ChatMode): ExecutionError {
-  const message = 'the answer was not finished in time'
+  const message = 'The answer was not finished in time.'
   return mode === 'direct_llm'
     ? new ExecutionError('DEADLINE_EXCEEDED', 'llm', message)
     : new ExecutionError('RUNTIME_TIMEOUT', 'runtime', message)
@@ -22,7 +22,7 @@ export function deadlineError(mode: ChatMode): ExecutionError {
 
 /** A fault of our own code: the client learns nothing of it, the log everything. */
 export function unexpectedError(mode: ChatMode, cause: unknown): ExecutionError {
-  const message = 'the answer could not be produced'
+  const message = 'The answer could not be produced.'
   return mode === 'direct_llm'
     ? new ExecutionError('LLM_UNAVAILABLE', 'llm', message, { cause })
     : new ExecutionError('RUNTIME_INTERNAL', 'runtime', message, { cause })

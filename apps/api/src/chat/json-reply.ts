@@ -32,7 +32,7 @@ export function resultOf(finished: FinishedExecution): ChatResult {
     case 'execution.failed':
       throw failure(terminal.error.code, terminal.error.message)
     case 'execution.cancelled':
-      throw new RequestError('NOT_FOUND', `execution ${executionId} was cancelled and has no answer`, { status: 409 })
+      throw new RequestError('NOT_FOUND', `Execution ${executionId} was cancelled and has no answer.`, { status: 409 })
   }
 }
 

@@ -189,7 +189,7 @@ class Run {
   async #complete(mode: ChatMode, attempts: number, { usage, finishReason }: ExecutionOutcome): Promise<void> {
     const latencyMs = Math.round(performance.now() - this.startedAt)
     const end = { status: 'completed', messageStatus: 'complete', usage, finishReason } as const
-    if (!(await this.#store(mode, attempts, end))) return this.#refuse('INTERNAL', 'the answer could not be stored')
+    if (!(await this.#store(mode, attempts, end))) return this.#refuse('INTERNAL', 'The answer could not be stored.')
     this.#options.services.metrics.requestFinished('success')
     this.story.end({ type: 'execution.completed', finishReason, usage, mode, attempts, latencyMs })
   }
@@ -206,7 +206,7 @@ class Run {
 
   async #cancel(mode: ChatMode, attempts: number, reason: CancelReason): Promise<void> {
     if (reason === 'shutdown') {
-      const message = 'the server is shutting down; send the message again'
+      const message = 'The server is shutting down; send the message again.'
       return this.#fail(mode, attempts, { code: 'SHUTTING_DOWN', message })
     }
     await this.#store(mode, attempts, { status: 'cancelled', messageStatus: 'cancelled' })

@@ -57,5 +57,5 @@ const CODES: ReadonlySet<string> = new Set(ERROR_CODES)
 
 function errorOf(record: ExecutionRecord): EventError {
   const code: ErrorCode = CODES.has(record.error?.code ?? '') ? (record.error?.code as ErrorCode) : 'INTERNAL'
-  return { code, message: record.error?.message ?? 'the execution failed', retryable: isRetryable(code) }
+  return { code, message: record.error?.message ?? 'The execution failed.', retryable: isRetryable(code) }
 }

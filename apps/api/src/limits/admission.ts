@@ -49,7 +49,7 @@ export function createAdmission(options: AdmissionOptions): Admission {
 
   function refuse(reason: ShedReason): RequestError {
     onShed(reason)
-    return new RequestError('OVERLOADED', 'too many chats are running; try again in a moment', {
+    return new RequestError('OVERLOADED', 'Too many chats are running; try again in a moment.', {
       retryAfterSeconds: Math.ceil(queueTimeoutMs / 1000)
     })
   }

@@ -32,7 +32,7 @@ export const adminAuthPlugin = fp(
       const { count, endsInMs } = failures.read(address)
       if (count >= ADMIN_FAILURES_PER_MINUTE) {
         // Also with the right token: otherwise the answer would tell a guesser that it was the right one.
-        throw new RequestError('RATE_LIMITED', 'too many wrong tokens from this address; try again later', {
+        throw new RequestError('RATE_LIMITED', 'Too many wrong tokens from this address; try again later.', {
           retryAfterSeconds: endsInMs / 1000
         })
       }
@@ -43,7 +43,7 @@ export const adminAuthPlugin = fp(
       }
       failures.increment(address)
       request.log.warn({ address }, 'wrong admin token')
-      throw unauthenticated('this needs the operator token (ADMIN_TOKEN)')
+      throw unauthenticated('This needs the operator token (ADMIN_TOKEN).')
     }
     app.decorateRequest('operator', '')
     app.decorate('requireAdmin', requireAdmin)

@@ -39,7 +39,7 @@ export const rateLimitPlugin = fp(
         app.chatMetrics.requestFinished('rejected')
       },
       errorResponseBuilder: (_request, { ttl }) =>
-        new RequestError('RATE_LIMITED', `your organisation may send ${max} requests per minute`, {
+        new RequestError('RATE_LIMITED', `Your organisation may send ${max} requests per minute.`, {
           retryAfterSeconds: ttl / 1000
         })
     })

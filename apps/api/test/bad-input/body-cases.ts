@@ -32,13 +32,13 @@ export const BODY_CASES: readonly BadInputCase[] = [
     what: 'Empty body with a JSON content type',
     request: chat(''),
     ...invalid,
-    message: 'body: Invalid input: expected object, received null'
+    message: 'body: Invalid input: expected object, received null.'
   },
   {
     what: 'JSON that is no object',
     request: chat('"hi"'),
     ...invalid,
-    message: 'body: Invalid input: expected object, received string'
+    message: 'body: Invalid input: expected object, received string.'
   },
   {
     what: 'Another content type',
@@ -88,44 +88,44 @@ export const BODY_CASES: readonly BadInputCase[] = [
     what: 'No `message`',
     request: chat({}),
     ...invalid,
-    message: 'message: Invalid input: expected string, received undefined'
+    message: 'message: Invalid input: expected string, received undefined.'
   },
   {
     what: 'A `message` that is no text',
     request: chat({ message: 42 }),
     ...invalid,
-    message: 'message: Invalid input: expected string, received number'
+    message: 'message: Invalid input: expected string, received number.'
   },
   {
     what: '`stream` that is neither true nor false',
     request: chat({ message: 'hi', stream: 'yes' }),
     ...invalid,
-    message: 'stream: Invalid input: expected boolean, received string'
+    message: 'stream: Invalid input: expected boolean, received string.'
   },
   {
     what: 'A field that does not exist',
     request: chat({ message: 'hi', mesage: 'hi' }),
     ...invalid,
-    message: 'mesage: is not a known field'
+    message: 'mesage: is not a known field.'
   },
-  { what: 'An empty `message`', request: chat({ message: ' \n' }), ...invalid, message: 'message: must not be empty' },
+  { what: 'An empty `message`', request: chat({ message: ' \n' }), ...invalid, message: 'message: must not be empty.' },
   {
     what: 'A `message` with a NUL character',
     request: chat({ message: 'a\0b' }),
     ...invalid,
-    message: 'message: must not contain the NUL character'
+    message: 'message: must not contain the NUL character.'
   },
   {
     what: 'A `message` with half of a surrogate pair',
     request: chat('{"message":"a\\ud800b"}'),
     ...invalid,
-    message: 'message: must be well-formed Unicode'
+    message: 'message: must be well-formed Unicode.'
   },
   {
     what: 'A `message` of 100,001 characters',
     request: chat({ message: '🙂'.repeat(MAX_MESSAGE + 1) }),
     ...invalid,
-    message: 'message: must be at most 100000 characters'
+    message: 'message: must be at most 100000 characters.'
   },
   {
     what: 'A `message` of 100,000 characters',

@@ -23,61 +23,61 @@ export const CALLER_CASES: readonly BadInputCase[] = [
     what: 'No token',
     request: () => ({ method: 'GET', path: '/api/v1/sessions' }),
     ...unknown,
-    message: 'send an API key or a token in the header "Authorization: Bearer <token>"'
+    message: 'Send an API key or a token in the header "Authorization: Bearer <token>".'
   },
   {
     what: 'Another scheme than Bearer',
     request: as('Basic YTpi'),
     ...unknown,
-    message: 'the Authorization header must be "Bearer <token>"'
+    message: 'The Authorization header must be "Bearer <token>".'
   },
   {
     what: 'A word instead of a token',
     request: as('Bearer secret'),
     ...unknown,
-    message: 'the token is neither an API key (sb_...) nor a JSON Web Token'
+    message: 'The token is neither an API key (sb_...) nor a JSON Web Token.'
   },
   {
     what: 'A malformed API key',
     request: as('Bearer sb_x'),
     ...unknown,
-    message: 'the API key is malformed: expected sb_<id>_<secret>'
+    message: 'The API key is malformed: expected sb_<id>_<secret>.'
   },
   {
     what: 'A wrong API key',
     request: as(({ acme }) => `Bearer sb_${acme.member.id}_${'a'.repeat(64)}`),
     ...unknown,
-    message: 'the API key is unknown or revoked'
+    message: 'The API key is unknown or revoked.'
   },
   {
     what: 'An expired JWT',
     request: asJwt(secondsFromNow(-31)),
     ...unknown,
-    message: 'the token has expired; get a new one'
+    message: 'The token has expired; get a new one.'
   },
   {
     what: 'A JWT with `alg: none`',
     request: asJwt(secondsFromNow(60), { header: { alg: 'none' } }),
     ...unknown,
-    message: "the token's algorithm must be one of: HS256"
+    message: "The token's algorithm must be one of: HS256."
   },
   {
     what: 'A JWT with another secret',
     request: asJwt(secondsFromNow(60), { secret: 'x'.repeat(32) }),
     ...unknown,
-    message: "the token's signature does not match"
+    message: "The token's signature does not match."
   },
   {
     what: 'A JWT without `exp`',
     request: asJwt(() => ({})),
     ...unknown,
-    message: `the token's claim "exp" is missing`
+    message: `The token's claim "exp" is missing.`
   },
   {
     what: 'A JWT without an organisation',
     request: asJwt(() => ({ ...secondsFromNow(60)(), orgId: undefined })),
     ...unknown,
-    message: `the token's claim "orgId" is not as expected: must be the id of an organisation`
+    message: `The token's claim "orgId" is not as expected: must be the id of an organisation.`
   },
   {
     what: 'A member changes an agent',
@@ -89,6 +89,6 @@ export const CALLER_CASES: readonly BadInputCase[] = [
     }),
     status: 403,
     code: 'FORBIDDEN',
-    message: 'only an admin of the organisation may change agents'
+    message: 'Only an admin of the organisation may change agents.'
   }
 ]

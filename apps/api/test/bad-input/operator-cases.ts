@@ -25,75 +25,75 @@ export const OPERATOR_CASES: readonly BadInputCase[] = [
     request: operator('/metrics', undefined, bearer('wrong')),
     status: 401,
     code: 'UNAUTHENTICATED',
-    message: 'this needs the operator token (ADMIN_TOKEN)'
+    message: 'This needs the operator token (ADMIN_TOKEN).'
   },
   {
     what: 'The key of an admin of an organisation instead of it',
     request: ({ acme }) => ({ method: 'GET', path: '/api/v1/runtime/metrics', headers: acme.admin.headers }),
     status: 401,
     code: 'UNAUTHENTICATED',
-    message: 'this needs the operator token (ADMIN_TOKEN)'
+    message: 'This needs the operator token (ADMIN_TOKEN).'
   },
   {
     what: 'Figures of an unknown organisation',
     request: operator('/metrics/nobody'),
     status: 404,
     code: 'NOT_FOUND',
-    message: 'there is no organisation with this id or slug; `semibot orgs list` lists them'
+    message: 'There is no organisation with this id or slug; `semibot orgs list` lists them.'
   },
   {
     what: 'A force without a body',
     request: operator('/fallback/force'),
     ...invalid,
-    message: 'body: Invalid input: expected object, received null'
+    message: 'body: Invalid input: expected object, received null.'
   },
   {
     what: 'A force with an unknown `mode`',
     request: operator('/fallback/force', { mode: 'on', reason: 'drill' }),
     ...invalid,
-    message: 'mode: Invalid option: expected one of "open"|"closed"|"auto"'
+    message: 'mode: Invalid option: expected one of "open"|"closed"|"auto".'
   },
   {
     what: 'A force that does not say why',
     request: operator('/fallback/force', { mode: 'open' }),
     ...invalid,
-    message: 'reason: say why, in 1 to 200 characters'
+    message: 'reason: say why, in 1 to 200 characters.'
   },
   {
     what: 'A force for longer than a day',
     request: operator('/fallback/force', { mode: 'open', reason: 'drill', expiresInSeconds: 86_401 }),
     ...invalid,
-    message: 'expiresInSeconds: Too big: expected number to be <=86400'
+    message: 'expiresInSeconds: Too big: expected number to be <=86400.'
   },
   {
     what: 'A reset with a field',
     request: operator('/fallback/reset', { mode: 'open' }),
     ...invalid,
-    message: 'mode: is not a known field'
+    message: 'mode: is not a known field.'
   },
   {
     what: 'An `x-actor` of two words',
     request: operator('/fallback/reset', undefined, { 'x-actor': 'two words' }),
     ...invalid,
-    message: 'x-actor must be 1 to 64 characters of A-Z, a-z, 0-9 and _.@+-'
+    message: 'x-actor must be 1 to 64 characters of _.@+-, A-Z, a-z and 0-9.'
   },
   {
     what: "Another list's `cursor` for the history",
     request: operator('/fallback/history?cursor=x'),
     ...invalid,
-    message: 'cursor must be the nextCursor of an earlier page of this list'
+    message: 'cursor must be the nextCursor of an earlier page of this list.'
   },
   {
     what: 'An explanation without a session',
     request: operator('/explain?orgId=acme'),
     ...invalid,
-    message: 'query.sessionId: Invalid input: expected string, received undefined'
+    message: 'query.sessionId: Invalid input: expected string, received undefined.'
   },
   {
     what: 'An explanation for an unknown organisation',
     request: operator(`/explain?orgId=nobody&sessionId=${UNKNOWN_ID}`),
     status: 404,
     code: 'NOT_FOUND',
-    message: 'there is no organisation with this id or slug; `semibot orgs list` lists them'
+    message: 'There is no organisation with this id or slug; `semibot orgs list` lists them.'
   }
 ]

@@ -62,7 +62,7 @@ t.test('a chat is accepted once', async (t) => {
     const message = { message: 'Is anybody there?', sessionId, stream: false }
     const gone = await pair.call(direct, 'POST', '/chat', message, { 'idempotency-key': 'gone' })
     t.equal(gone.status, 404)
-    t.equal(gone.body.error.message, 'the agent of this session was deleted; name another one')
+    t.equal(gone.body.error.message, 'The agent of this session was deleted; name another one.')
 
     await pair.db.schema.alterTable('agents').renameColumn('tools', 'tools_away').execute()
     const failed = await pair.call(direct, 'POST', '/chat', message)

@@ -25,7 +25,7 @@ t.test('ORG_RATE_LIMIT_PER_MINUTE holds for each organisation', async (t) => {
       t.equal(answer.statusCode, 429)
       t.match(answer.json().error, {
         code: 'RATE_LIMITED',
-        message: 'your organisation may send 3 requests per minute'
+        message: 'Your organisation may send 3 requests per minute.'
       })
       const seconds = Number(answer.headers['retry-after'])
       t.ok(Number.isInteger(seconds) && seconds >= 1 && seconds <= 60, `Retry-After: ${seconds}`)

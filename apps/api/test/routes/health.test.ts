@@ -76,7 +76,7 @@ t.test('without Postgres the process is ready, callers get a 503 with Retry-Afte
   const headers = { authorization: `Bearer sb_00000000000a_${'a'.repeat(64)}` }
   const call = await app.inject({ url: '/api/v1/sessions', headers })
   t.equal(call.statusCode, 503)
-  t.match(call.json().error, { code: 'OVERLOADED', message: /the database cannot answer/ })
+  t.match(call.json().error, { code: 'OVERLOADED', message: /^The database cannot answer/ })
   t.equal(call.headers['retry-after'], '2')
 })
 

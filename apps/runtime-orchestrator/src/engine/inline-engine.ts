@@ -18,7 +18,7 @@ export class InlineEngine implements ExecutionEngine {
     // A later attempt is a new run: the caller has given the earlier one up.
     if (known === undefined || known.attempt < attempt || known.abandoned) return undefined
     if (known.fingerprint !== fingerprintOf(request))
-      throw new RequestError('IDEMPOTENCY_MISMATCH', `execution ${request.executionId} was begun with another body`)
+      throw new RequestError('IDEMPOTENCY_MISMATCH', `Execution ${request.executionId} was begun with another body.`)
     return known
   }
 

@@ -50,11 +50,11 @@ export function createCapacity(options: CapacityOptions): Capacity {
 
   function check(): void {
     if (draining())
-      throw new RequestError('SHUTTING_DOWN', 'this runtime is shutting down', {
+      throw new RequestError('SHUTTING_DOWN', 'This runtime is shutting down.', {
         retryAfterSeconds: DRAINING_RETRY_AFTER_SECONDS
       })
     if (inFlight >= limit)
-      throw new RequestError('RUNTIME_OVERLOADED', `all ${limit} places for executions are taken`, {
+      throw new RequestError('RUNTIME_OVERLOADED', `All ${limit} places for executions are taken.`, {
         retryAfterSeconds: OVERLOADED_RETRY_AFTER_SECONDS
       })
   }
@@ -63,7 +63,7 @@ export function createCapacity(options: CapacityOptions): Capacity {
     check()
     const org = orgs.get(orgId) ?? { inFlight: 0, seenAt: 0 }
     if (org.inFlight >= Math.max(1, Math.floor(limit * ORG_SHARE)) && othersAreAbout(orgId)) {
-      throw new RequestError('RUNTIME_OVERLOADED', 'this organisation has its share of the places for executions', {
+      throw new RequestError('RUNTIME_OVERLOADED', 'This organisation has its share of the places for executions.', {
         retryAfterSeconds: OVERLOADED_RETRY_AFTER_SECONDS
       })
     }

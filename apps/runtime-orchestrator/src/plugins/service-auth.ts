@@ -10,11 +10,11 @@ export function createServiceAuth(tokens: readonly string[]): onRequestAsyncHook
   const digests = tokens.map(digest)
   return async (request) => {
     const given = bearerOf(request)
-    if (given === undefined) throw refused('a service token is needed: Authorization: Bearer <token>')
+    if (given === undefined) throw refused('A service token is needed: Authorization: Bearer <token>.')
     // Hashes are of equal length, and all of them are compared: the time tells nothing about the tokens.
     const asked = digest(given)
     const matches = digests.map((known) => timingSafeEqual(known, asked))
-    if (!matches.includes(true)) throw refused('the service token is not one of RUNTIME_SERVICE_TOKEN')
+    if (!matches.includes(true)) throw refused('The service token is not one of RUNTIME_SERVICE_TOKEN.')
   }
 }
 

@@ -25,7 +25,7 @@ t.test('the 51st execution is refused before any event, and the 50 are not distu
     t.equal(refused.headers.get('retry-after'), '1')
     t.match(await refused.json(), {
       success: false,
-      error: { code: 'RUNTIME_OVERLOADED', message: 'all 50 places for executions are taken' }
+      error: { code: 'RUNTIME_OVERLOADED', message: 'All 50 places for executions are taken.' }
     })
   }
   t.equal((await simulator.stats()).started, 50, 'no model call was made for them')

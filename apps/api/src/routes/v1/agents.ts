@@ -85,10 +85,10 @@ export const agentRoutes: FastifyPluginAsyncZod = async (app) => {
     async (request, reply) => {
       const { id, slug } = await find(request)
       if (BUILT_IN.has(slug)) {
-        throw new RequestError('FORBIDDEN', `agent ${slug} is built in and cannot be deleted; it can be changed`)
+        throw new RequestError('FORBIDDEN', `Agent ${slug} is built in and cannot be deleted; it can be changed.`)
       }
       if (await isAgentInUse(db, request.caller.orgId, id)) {
-        const message = `agent ${slug} answers sessions that exist; delete those first`
+        const message = `Agent ${slug} answers sessions that exist; delete those first.`
         throw new RequestError('VALIDATION_FAILED', message, { status: 409 })
       }
       if (!(await deleteAgent(db, request.caller.orgId, id))) throw noSuchAgent()
@@ -105,16 +105,16 @@ export const agentRoutes: FastifyPluginAsyncZod = async (app) => {
   function checkModel(model: string | null | undefined): void {
     if (model === undefined || model === null || env.LLM_MODELS.includes(model)) return
     const message = `must be one of: ${env.LLM_MODELS.join(', ')}`
-    throw new RequestError('VALIDATION_FAILED', `model ${message}`, { details: [{ path: 'model', message }] })
+    throw new RequestError('VALIDATION_FAILED', `model ${message}.`, { details: [{ path: 'model', message }] })
   }
 }
 
 async function requireOrgAdmin({ caller }: FastifyRequest): Promise<void> {
-  if (!isOrgAdmin(caller)) throw new RequestError('FORBIDDEN', 'only an admin of the organisation may change agents')
+  if (!isOrgAdmin(caller)) throw new RequestError('FORBIDDEN', 'Only an admin of the organisation may change agents.')
 }
 
 function noSuchAgent(): RequestError {
-  return new RequestError('NOT_FOUND', 'there is no agent with this id or slug; GET /api/v1/agents lists them')
+  return new RequestError('NOT_FOUND', 'There is no agent with this id or slug; GET /api/v1/agents lists them.')
 }
 
 function toAnswer(agent: Agent | undefined) {

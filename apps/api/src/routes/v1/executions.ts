@@ -47,7 +47,7 @@ export const executionRoutes: FastifyPluginAsyncZod = async (app) => {
       if (events.ended) return answerStored(chat, request, reply, executionId, options)
       throw new RequestError(
         'EVENTS_EXPIRED',
-        `events after ${options.after} are kept no longer; read on from ?after=${events.lastSeq}, or wait for the end`
+        `Events after ${options.after} are kept no longer; read on from ?after=${events.lastSeq}, or wait for the end.`
       )
     }
   )
@@ -84,9 +84,9 @@ function afterOf(lastEventId: string | string[] | undefined, after: number | und
   if (lastEventId === undefined) return after ?? 0
   const parsed = seq.safeParse(lastEventId)
   if (parsed.success) return parsed.data
-  throw new RequestError('VALIDATION_FAILED', 'Last-Event-ID must be the number of an event of this execution')
+  throw new RequestError('VALIDATION_FAILED', 'Last-Event-ID must be the number of an event of this execution.')
 }
 
 function notFound(): RequestError {
-  return new RequestError('NOT_FOUND', 'there is no such execution')
+  return new RequestError('NOT_FOUND', 'There is no such execution.')
 }

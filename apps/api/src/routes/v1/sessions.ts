@@ -58,7 +58,7 @@ export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
     async ({ caller, body }, reply) => {
       const agent = await findAgent(db, caller.orgId, body.agentId ?? DEFAULT_AGENT)
       if (agent === undefined) {
-        const message = 'there is no agent with this id or slug; GET /api/v1/agents lists them'
+        const message = 'There is no agent with this id or slug; GET /api/v1/agents lists them.'
         throw new RequestError('NOT_FOUND', message, { details: [{ path: 'agentId', message }] })
       }
       const session = await createSession(db, caller.orgId, {
@@ -129,7 +129,7 @@ export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
 }
 
 function noSuchSession(): RequestError {
-  return new RequestError('NOT_FOUND', 'there is no such session')
+  return new RequestError('NOT_FOUND', 'There is no such session.')
 }
 
 function toBody({ id, agentId, title, status, createdAt, updatedAt }: Session) {

@@ -17,10 +17,10 @@ export const tokenRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     async ({ caller, body }, reply) => {
       if (caller.kind !== 'api_key' || caller.keyId === undefined) {
-        throw new RequestError('FORBIDDEN', 'only an API key can make tokens')
+        throw new RequestError('FORBIDDEN', 'Only an API key can make tokens.')
       }
       if (app.jwtSigner === null) {
-        throw new RequestError('FORBIDDEN', 'this server makes no tokens: its operator must set JWT_HS256_SECRET')
+        throw new RequestError('FORBIDDEN', 'This server makes no tokens: its operator must set JWT_HS256_SECRET.')
       }
       const { userId, expiresInSeconds } = body
       const expiresAt = Math.floor(Date.now() / 1000) + expiresInSeconds

@@ -210,7 +210,7 @@ t.test('an order that cannot be read changes nothing, and says what was expected
   }
   const named = await operator.call('POST', '/fallback/reset', undefined, { 'x-actor': 'two words' })
   t.equal(named.status, 400)
-  t.equal(named.body.error.message, 'x-actor must be 1 to 64 characters of A-Z, a-z, 0-9 and _.@+-')
+  t.equal(named.body.error.message, 'x-actor must be 1 to 64 characters of _.@+-, A-Z, a-z and 0-9.')
   const { window: _, ...after } = await operator.status()
   t.match(after, { epoch: before.epoch, history: before.history })
 })

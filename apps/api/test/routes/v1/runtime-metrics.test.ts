@@ -121,7 +121,7 @@ t.test('an organisation is asked for by id or by slug, and has its own chats onl
   for (const unknown of ['nobody', crypto.randomUUID()]) {
     const { status, body } = await operator.call('GET', `/metrics/${unknown}`)
     t.equal(status, 404)
-    t.match(body.error, { code: 'NOT_FOUND', message: /^there is no organisation with this id or slug/ })
+    t.match(body.error, { code: 'NOT_FOUND', message: /^There is no organisation with this id or slug/ })
   }
 })
 

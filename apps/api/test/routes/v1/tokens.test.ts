@@ -48,7 +48,7 @@ t.test('tokens', async (t) => {
   await t.test('only a key makes tokens', async (t) => {
     const { token } = (await make({ userId: 'anna' })).json().data
     const answer = await make({ userId: 'ben' }, bearer(token))
-    t.match(answer.json().error, { code: 'FORBIDDEN', message: 'only an API key can make tokens' })
+    t.match(answer.json().error, { code: 'FORBIDDEN', message: 'Only an API key can make tokens.' })
     t.equal(answer.statusCode, 403)
   })
 

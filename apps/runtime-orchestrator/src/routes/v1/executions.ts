@@ -46,7 +46,7 @@ export const executionRoutes: FastifyPluginAsyncZod<ExecutionRoutesOptions> = as
     const events = engine.stream(id)!
     const after = Math.min(request.query.after ?? lastEventId(request), events.lastSeq)
     if (!events.ended && after < events.firstSeq - 1)
-      throw new RequestError('EVENTS_EXPIRED', `events before number ${events.firstSeq} are no longer kept`)
+      throw new RequestError('EVENTS_EXPIRED', `Events before number ${events.firstSeq} are no longer kept.`)
     reply.header(HEADERS.executionId, id)
     const writer = createSseWriter(reply, { heartbeatMs: HEARTBEAT_MS })
     drain.track({ raw: writer.raw, finish: () => engine.interrupt(id, 'shutdown') })
@@ -75,7 +75,7 @@ export const executionRoutes: FastifyPluginAsyncZod<ExecutionRoutesOptions> = as
     const orgId = headers[HEADERS.orgId]
     // Another organisation's execution is as unknown as one that never was.
     if (report === undefined || (orgId !== undefined && orgId !== report.orgId))
-      throw new RequestError('NOT_FOUND', `no execution ${id} is known to this runtime`)
+      throw new RequestError('NOT_FOUND', `No execution ${id} is known to this runtime.`)
     return report
   }
 }

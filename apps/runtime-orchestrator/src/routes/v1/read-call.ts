@@ -37,7 +37,7 @@ export function readCall(
   if (orgId !== undefined && orgId !== request.orgId)
     throw new RequestError(
       'VALIDATION_FAILED',
-      `header ${HEADERS.orgId} and orgId of the body name different organisations`
+      `The header ${HEADERS.orgId} and orgId of the body name different organisations.`
     )
   const asked = (headers[HEADERS.requestTimeoutMs] as number | undefined) ?? timeoutMs
   const traceparent = headers[HEADERS.traceparent] as string | undefined

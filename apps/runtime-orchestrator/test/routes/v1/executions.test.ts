@@ -125,7 +125,7 @@ t.test('and a whole answer that is cancelled is an error', async (t) => {
   await cancel(request.executionId)
   const response = await answer
   t.equal(response.status, 422)
-  t.match(await response.json(), { error: { code: 'LIMIT_EXCEEDED', message: 'the execution was cancelled' } })
+  t.match(await response.json(), { error: { code: 'LIMIT_EXCEEDED', message: 'The execution was cancelled.' } })
 })
 
 t.test('the same request twice runs once, and both get all of it', async (t) => {
@@ -240,7 +240,7 @@ t.test('events that are no longer kept are gone while it runs; afterwards the wh
   const response = await get(`${request.executionId}/events?after=3`)
   t.equal(response.status, 410)
   t.match(await response.json(), {
-    error: { code: 'EVENTS_EXPIRED', message: /events before number \d+ are no longer kept/ }
+    error: { code: 'EVENTS_EXPIRED', message: /^Events before number \d+ are no longer kept\.$/ }
   })
   const failed = await stream.all()
   t.match(lastOf(failed, 'execution.failed').error, { code: 'DEADLINE_EXCEEDED' })

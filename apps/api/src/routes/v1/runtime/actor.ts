@@ -13,7 +13,7 @@ export function actorOf({ operator, headers }: Pick<FastifyRequest, 'operator' |
   const parsed = actorSchema.safeParse(person)
   if (parsed.success) return `${operator}/${parsed.data}`
   const message = parsed.error.issues[0]?.message ?? 'is not valid'
-  throw new RequestError('VALIDATION_FAILED', `${HEADERS.actor} ${message}`, {
+  throw new RequestError('VALIDATION_FAILED', `${HEADERS.actor} ${message}.`, {
     details: [{ path: HEADERS.actor, message }]
   })
 }

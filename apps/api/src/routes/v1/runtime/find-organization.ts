@@ -6,5 +6,5 @@ import type { Kysely } from 'kysely'
 export async function findOrganizationOrThrow(db: Kysely<Database>, idOrSlug: string): Promise<Organization> {
   const organization = await findOrganization(db, idOrSlug)
   if (organization !== undefined) return organization
-  throw new RequestError('NOT_FOUND', 'there is no organisation with this id or slug; `semibot orgs list` lists them')
+  throw new RequestError('NOT_FOUND', 'There is no organisation with this id or slug; `semibot orgs list` lists them.')
 }
