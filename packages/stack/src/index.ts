@@ -27,6 +27,7 @@ export {
   startProcess
 } from './process.ts'
 export { isSameProcess } from './process-identity.ts'
+export { durationMs, FAST_FACTOR, fasterRules, ruleFiles, writeFastRules } from './prometheus/fast-rules.ts'
 export {
   findAlertmanager,
   findAmtool,
