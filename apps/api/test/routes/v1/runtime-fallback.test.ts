@@ -206,7 +206,10 @@ t.test('an order that cannot be read changes nothing, and says what was expected
   ]
   for (const [path, body, message] of table) {
     const answer = await operator.call('POST', `/fallback/${path}`, body)
-    t.same([answer.status, answer.body.error.code, answer.body.error.message], [400, 'VALIDATION_FAILED', message])
+    t.same(
+      [answer.status, answer.body.error.code, answer.body.error.message],
+      [400, 'VALIDATION_FAILED', `${message}.`]
+    )
   }
   const named = await operator.call('POST', '/fallback/reset', undefined, { 'x-actor': 'two words' })
   t.equal(named.status, 400)
