@@ -1,13 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { LIMITS } from '@semibot/chat-protocol'
+import { exceedsDepth } from './json-depth.ts'
 import { RequestError } from './request-error.ts'
-
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const OPEN_BRACE = 0x7b
-const OPEN_BRACKET = 0x5b
-const CLOSE_BRACE = 0x7d
-const CLOSE_BRACKET = 0x5d
 
 /**
  * The value of a JSON request body; undefined for an empty one, so that `curl -X POST` with a JSON content
@@ -35,35 +29,6 @@ function parse(text: string): unknown {
     const place = /at position (\d+)/.exec((error as Error).message)?.[1]
     throw invalid(`The body is not valid JSON${place === undefined ? '' : ` (position ${place})`}.`)
   }
-}
-
-function exceedsDepth(body: Buffer, maxDepth: number): boolean {
-  let depth = 0
-  for (let index = 0; index < body.length; index++) {
-    const byte = body[index]
-    if (byte === QUOTE) {
-      index = endOfString(body, index + 1)
-    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      depth++
-      if (depth > maxDepth) return true
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
-      depth--
-    }
-  }
-  return false
-}
-
-/** Index of the quote that closes the string which starts at `index`; the body's length when there is none. */
-function endOfString(body: Buffer, index: number): number {
-  let end = body.indexOf(QUOTE, index)
-  while (end !== -1) {
-    let backslashes = 0
-    // The quote before the string stops this at the latest.
-    while (body[end - 1 - backslashes] === BACKSLASH) backslashes++
-    if (backslashes % 2 === 0) return end
-    end = body.indexOf(QUOTE, end + 1)
-  }
-  return body.length
 }
 
 function rejectPoison(root: unknown): void {
