@@ -92,6 +92,12 @@ export const DATABASE_OPERATIONS = [
 /** Groups of commands; anything else is counted as `other`. */
 export const REDIS_COMMANDS = ['get', 'set', 'del', 'incr', 'eval', 'publish', 'stream', 'ping', 'other'] as const
 
+/** Why a runtime does not begin an execution. */
+export const REFUSAL_REASONS = ['full', 'org_share', 'memory', 'draining'] as const
+
+/** The limits of memory that a runtime keeps away from. */
+export const MEMORY_LIMITS = ['heap', 'cgroup'] as const
+
 /** Value of an open label beyond its bound. */
 export const OTHER = 'other'
 

@@ -9,12 +9,14 @@ import {
   HTTP_BUCKETS,
   HTTP_PEERS,
   LATENCY_BUCKETS_MS,
+  MEMORY_LIMITS,
   MODES,
   OUTPUT_RATE_BUCKETS,
   POOL_STATES,
   PROBE_RESULTS,
   REDIS_COMMANDS,
   REDIS_CONNECTION_STATES,
+  REFUSAL_REASONS,
   REQUEST_OUTCOMES,
   SHADOW_VERDICTS,
   SHED_REASONS,
@@ -163,15 +165,29 @@ export const API_METRICS = {
 
 /** What only a runtime shows. */
 export const RUNTIME_METRICS = {
-  runtimeInFlight: gauge('runtime_execution_in_flight', 'Executions under way in this runtime process.', none),
+  runtimeInFlight: gauge('runtime_execution_in_flight', 'Executions under way in this runtime.', none),
   runtimeInFlightLimit: gauge(
     'runtime_execution_in_flight_limit',
-    'Most executions that may be under way in this runtime process.',
+    'Most executions that may be under way in this runtime, all its workers together.',
     none
   ),
   runtimeQueueLength: gauge(
     'runtime_execution_queue_length',
-    'Executions that wait for a place in this runtime process.',
+    'Executions that wait for a place in this runtime.',
+    none
+  ),
+  runtimeRefused: counter('runtime_execution_refused_total', 'Executions that this runtime did not begin.', {
+    reason: REFUSAL_REASONS
+  }),
+  runtimeMemoryUsed: gauge(
+    'runtime_memory_used_ratio',
+    'Share of a memory limit that is used; from RUNTIME_MEMORY_HIGH_WATER on, new executions are refused.',
+    { limit: MEMORY_LIMITS }
+  ),
+  runtimeWorkers: gauge('runtime_workers', 'Worker processes of this runtime that take calls.', none),
+  runtimeWorkerRestarts: counter(
+    'runtime_worker_restarts_total',
+    'Worker processes that ended by themselves and were started again.',
     none
   ),
   stepDuration: histogram(

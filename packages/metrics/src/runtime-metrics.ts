@@ -11,6 +11,10 @@ export function createRuntimeMetrics(registry: Registry, options: RuntimeMetrics
   const inFlight = createGauge(registry, RUNTIME_METRICS.runtimeInFlight)
   const inFlightLimit = createGauge(registry, RUNTIME_METRICS.runtimeInFlightLimit)
   const queueLength = createGauge(registry, RUNTIME_METRICS.runtimeQueueLength)
+  const refused = createCounter(registry, RUNTIME_METRICS.runtimeRefused)
+  const memoryUsed = createGauge(registry, RUNTIME_METRICS.runtimeMemoryUsed)
+  const workers = createGauge(registry, RUNTIME_METRICS.runtimeWorkers)
+  const workerRestarts = createCounter(registry, RUNTIME_METRICS.runtimeWorkerRestarts)
   const stepDuration = createHistogram(registry, RUNTIME_METRICS.stepDuration)
   const stepOf = children(STEPS, (step) => stepDuration.labels(step))
   const toolCalls = createCounter(registry, RUNTIME_METRICS.toolCalls)
@@ -21,6 +25,10 @@ export function createRuntimeMetrics(registry: Registry, options: RuntimeMetrics
     setInFlight: (count) => inFlight.set(measured(count)),
     setInFlightLimit: (limit) => inFlightLimit.set(measured(limit)),
     setQueueLength: (length) => queueLength.set(measured(length)),
+    refused: (reason) => refused.inc({ reason }),
+    setMemoryUsed: (limit, ratio) => memoryUsed.set({ limit }, measured(ratio)),
+    setWorkers: (running) => workers.set(measured(running)),
+    workerRestarted: () => workerRestarts.inc(),
     step: (step, seconds) => stepOf[step].observe(measured(seconds)),
     // A model may ask for any name at all; only names of our own become series.
     toolCall: (tool, outcome) => toolCalls.inc({ tool: tools.has(tool) ? tool : OTHER, outcome })

@@ -3,8 +3,10 @@ import type {
   EXECUTION_ERROR_CODES,
   FALLBACK_EXECUTION_REASONS,
   HTTP_PEERS,
+  MEMORY_LIMITS,
   MODES,
   PROBE_RESULTS,
+  REFUSAL_REASONS,
   REQUEST_OUTCOMES,
   SHADOW_VERDICTS,
   SHED_REASONS,
@@ -23,6 +25,8 @@ export type ProbeResult = (typeof PROBE_RESULTS)[number]
 export type ShadowVerdict = (typeof SHADOW_VERDICTS)[number]
 export type ShedReason = (typeof SHED_REASONS)[number]
 export type Step = (typeof STEPS)[number]
+export type RefusalReason = (typeof REFUSAL_REASONS)[number]
+export type MemoryLimit = (typeof MEMORY_LIMITS)[number]
 export type ToolOutcome = (typeof TOOL_OUTCOMES)[number]
 export type HttpPeer = (typeof HTTP_PEERS)[number]
 
@@ -96,6 +100,12 @@ export interface RuntimeMetrics {
   setInFlight(count: number): void
   setInFlightLimit(limit: number): void
   setQueueLength(length: number): void
+  /** An execution that was not begun. */
+  refused(reason: RefusalReason): void
+  /** Share of a memory limit that is used, 0 to 1. */
+  setMemoryUsed(limit: MemoryLimit, ratio: number): void
+  setWorkers(running: number): void
+  workerRestarted(): void
   step(step: Step, seconds: number): void
   toolCall(tool: string, outcome: ToolOutcome): void
 }
