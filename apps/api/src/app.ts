@@ -41,7 +41,7 @@ export async function buildApp({ env, logger, version }: AppOptions): Promise<Se
   await app.register(environmentPlugin, { env })
   await app.register(securityHeadersPlugin)
   await app.register(corsPlugin)
-  await app.register(metricsPlugin, { version })
+  await app.register(metricsPlugin, { version, droppedLines: () => logger.droppedLines() })
   await app.register(databasePlugin)
   await app.register(redisPlugin)
   await app.register(orgAuthPlugin)

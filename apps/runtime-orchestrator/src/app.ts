@@ -20,13 +20,13 @@ import { BUILTIN_TOOLS, createBuiltinTools } from './tools/builtin-tools.ts'
 import { createToolCatalogue } from './tools/catalogue.ts'
 import type { ToolSource } from './tools/tool.ts'
 
-export interface AppOptions extends Pick<ServiceLogger, 'logger'> {
+export interface AppOptions extends Pick<ServiceLogger, 'logger'>, Partial<Pick<ServiceLogger, 'droppedLines'>> {
   /** Sources of tools beside those that every runtime has; they are closed with the service. */
   moreTools?: readonly ToolSource[]
 }
 
 /** The whole service, not yet listening: what it consists of, in the order in which it is built. */
-export async function buildApp(loaded: ServiceEnv, { logger, moreTools = [] }: AppOptions) {
+export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreTools = [] }: AppOptions) {
   const env = loaded.values
   const app = createServer({ logger, trustProxy: [...env.TRUST_PROXY] })
   const drain = createDrain({ graceMs: env.SHUTDOWN_GRACE_MS, flushMs: DRAIN_FLUSH_MS })
@@ -34,18 +34,21 @@ export async function buildApp(loaded: ServiceEnv, { logger, moreTools = [] }: A
   drain.onDrain(() => app.log.info(LOG.draining))
 
   const registry = new Registry()
-  createServiceMetrics(registry, { version })
+  createServiceMetrics(registry, { version, ...(droppedLines === undefined ? {} : { droppedLines }) })
   const dependencyMetrics = createDependencyMetrics(registry)
   const database = createRuntimeDatabase({ url: env.DATABASE_URL, logger: app.log, metrics: dependencyMetrics })
   const tools = createToolCatalogue([createBuiltinTools(database), ...moreTools])
   const metrics = createRuntimeMetrics(registry, { tools: BUILTIN_TOOLS })
   const models = createModels(env)
+  const { connections } = models.provider
+  if (connections !== undefined) dependencyMetrics.observeHttpClient('model', connections)
   const instance = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
   const engines = createEngines({ env, instance, models, tools, database, metrics, logger: app.log })
   const limit = env.RUNTIME_MAX_CONCURRENT_EXECUTIONS
   const capacity = createCapacity({ limit, metrics, draining: () => drain.draining })
 
-  await app.register(metricsPlugin, { registry, token: env.METRICS_TOKEN })
+  const separate = { host: env.RUNTIME_HOST, port: env.METRICS_PORT }
+  await app.register(metricsPlugin, { registry, token: env.METRICS_TOKEN, separate })
   await app.register(healthRoutes, { drain, ready: () => readiness(database, models) })
   await app.register(async (scope) => {
     scope.addHook('onRequest', createServiceAuth(env.RUNTIME_SERVICE_TOKEN))

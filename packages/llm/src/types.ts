@@ -48,6 +48,15 @@ export interface LlmCallOptions {
   idleTimeoutMs?: number
 }
 
+/** Connections to one origin; the shape is that of undici's `Agent.stats`. */
+export interface LlmConnections {
+  connected: number | boolean
+  /** Connected and not in use; missing where an origin has one connection only. */
+  free?: number
+  running?: number
+  pending: number
+}
+
 /** A way to reach language models. Safe to share between concurrent calls; one per process is enough. */
 export interface LlmProvider {
   /**
@@ -57,6 +66,8 @@ export interface LlmProvider {
   stream(request: LlmRequest, sink: LlmSink, options: LlmCallOptions): Promise<LlmResult>
   /** Asks for an answer as a whole. @throws LlmError, or the reason of `options.signal` */
   complete(request: LlmRequest, options: LlmCallOptions): Promise<LlmResult & { text: string }>
+  /** Open connections by origin, where this client has connections of its own. */
+  connections?(): Readonly<Record<string, LlmConnections>>
   /** Ends all calls that are under way and closes the connections. */
   close(): Promise<void>
 }

@@ -8,6 +8,11 @@ export interface GaugeOptions<Names extends string> {
   collect?: (this: Gauge<Names>) => void
 }
 
+export interface CounterOptions<Names extends string> {
+  /** Called before each scrape; must be synchronous and cheap. */
+  collect?: (this: Counter<Names>) => void
+}
+
 export interface HistogramOptions {
   /** Edges instead of the definition's own. */
   buckets?: readonly number[]
@@ -16,9 +21,13 @@ export interface HistogramOptions {
 /** A counter of the catalogue with every closed series at 0. */
 export function createCounter<L extends Labels>(
   registry: Registry,
-  definition: MetricDefinition<'counter', L>
+  definition: MetricDefinition<'counter', L>,
+  options: CounterOptions<keyof L & string> = {}
 ): Counter<keyof L & string> {
-  const counter = new Counter<string>(configuration(registry, definition))
+  const counter = new Counter<string>({
+    ...configuration(registry, definition),
+    ...(options.collect === undefined ? {} : { collect: options.collect as (this: Counter<string>) => void })
+  })
   for (const labels of labelSets(definition.labels)) counter.inc(labels, 0)
   return counter as Counter<keyof L & string>
 }

@@ -49,14 +49,11 @@ export const SHADOW_VERDICTS = ['completed', 'error', 'skipped'] as const
 
 /** Which limit refused work. */
 export const SHED_REASONS = [
-  'in_flight',
   'queue_full',
   'queue_timeout',
   'org_rate',
   'org_concurrency',
-  'bulkhead',
-  'runtime_overloaded',
-  'draining'
+  'runtime_overloaded'
 ] as const
 
 export const STEPS = ['plan', 'tool', 'llm'] as const
@@ -84,6 +81,7 @@ export const DATABASE_OPERATIONS = [
   'tool_calls',
   'instances',
   'fallback',
+  'journal',
   'maintenance',
   'ready',
   'other'

@@ -3,7 +3,7 @@ import { collectDefaultMetrics, type Registry } from '@prometheus-io/client'
 import { createCounter, createGauge, measured } from './instruments.ts'
 import { SHARED_METRICS } from './names.ts'
 import { readResourceLimits } from './resource-limits.ts'
-import type { ServiceMetrics, ServiceMetricsOptions } from './types.ts'
+import type { ServiceMetricsOptions } from './types.ts'
 
 /** Two scrapes closer together than this show the same utilisation: a share of a few milliseconds says nothing. */
 const MIN_UTILIZATION_SPAN_MS = 1000
@@ -18,14 +18,21 @@ const NEVER_MS = 2 ** 31 - 1
  * metrics for Node.js.
  * @throws {Error} when the registry already has a metric of one of these names
  */
-export function createServiceMetrics(registry: Registry, options: ServiceMetricsOptions): ServiceMetrics {
+export function createServiceMetrics(registry: Registry, options: ServiceMetricsOptions): void {
   const limits = readResourceLimits()
   createGauge(registry, SHARED_METRICS.cpuLimit).set(limits.cpuCores)
   createGauge(registry, SHARED_METRICS.memoryLimit).set(limits.memoryBytes)
   createGauge(registry, SHARED_METRICS.buildInfo).set({ version: options.version }, 1)
-  const dropped = createCounter(registry, SHARED_METRICS.logLinesDropped)
+  const { now = () => performance.now(), droppedLines = () => 0 } = options
+  let counted = 0
+  createCounter(registry, SHARED_METRICS.logLinesDropped, {
+    collect() {
+      const dropped = Math.max(counted, measured(droppedLines()))
+      this.inc(dropped - counted)
+      counted = dropped
+    }
+  })
   let last = performance.eventLoopUtilization()
-  const { now = () => performance.now() } = options
   let lastMs = now()
   createGauge(registry, SHARED_METRICS.eventLoopUtilization, {
     collect() {
@@ -38,6 +45,4 @@ export function createServiceMetrics(registry: Registry, options: ServiceMetrics
   })
   collectDefaultMetrics({ register: registry, eventLoopUtilizationTimeout: NEVER_MS })
   for (const name of REPLACED_DEFAULTS) registry.removeSingleMetric(name)
-
-  return { logLinesDropped: (lines) => dropped.inc(measured(lines)) }
 }

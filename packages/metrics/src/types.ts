@@ -147,11 +147,8 @@ export interface DependencyMetrics {
 
 export interface ServiceMetricsOptions {
   version: string
+  /** How many lines the log has dropped since the start of the process; read at each scrape. */
+  droppedLines?: () => number
   /** Milliseconds of a clock that never goes back. Default `performance.now`. */
   now?: () => number
-}
-
-/** What every service reports of its own process, beside the client's default Node.js metrics. */
-export interface ServiceMetrics {
-  logLinesDropped(lines: number): void
 }

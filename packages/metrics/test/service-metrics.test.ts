@@ -88,9 +88,8 @@ t.test('limits are those of the tightest cgroup, never above the machine', (t) =
 t.test('a service shows its limits, its version, dropped log lines and how busy its event loop is', async (t) => {
   const registry = new Registry()
   let nowMs = 0
-  const metrics = createServiceMetrics(registry, { version: '9.8.7', now: () => nowMs })
-  metrics.logLinesDropped(3)
-  metrics.logLinesDropped(Number.NaN)
+  let dropped = 3
+  createServiceMetrics(registry, { version: '9.8.7', now: () => nowMs, droppedLines: () => dropped })
   const utilization = async () => (await readSeries(registry)).get('service_event_loop_utilization_ratio') ?? -1
   t.equal(await utilization(), 0, 'within the first second nothing is said')
   nowMs = 1000
@@ -100,6 +99,15 @@ t.test('a service shows its limits, its version, dropped log lines and how busy 
   t.equal(await utilization(), first, 'a scrape soon after shows the same')
   const series = await readSeries(registry)
   t.equal(series.get('log_lines_dropped_total'), 3)
+  for (const [next, shown] of [
+    [5, 5],
+    [Number.NaN, 5],
+    [2, 5],
+    [9, 9]
+  ] as const) {
+    dropped = next
+    t.equal((await readSeries(registry)).get('log_lines_dropped_total'), shown, `a counter never goes back: ${next}`)
+  }
   t.equal(series.get('service_build_info{version="9.8.7"}'), 1)
   t.ok(series.get('service_cpu_limit_cores')! > 0)
   t.ok(series.get('service_memory_limit_bytes')! > GIB / 8)

@@ -1,8 +1,10 @@
+import { once } from 'node:events'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
 import { Registry } from '@prometheus-io/client'
-import { createServiceMetrics, METRICS } from '@semibot/metrics'
+import { createChatMetrics, createServiceMetrics, METRICS } from '@semibot/metrics'
 import t, { type Test } from 'tap'
 import { fetch } from 'undici'
-import { createSseWriter, metricsPlugin } from '../src/index.ts'
+import { createSseWriter, metricsPlugin, StartupError } from '../src/index.ts'
 import { openConnection, startServer, until } from './fixtures/harness.ts'
 
 const NAME = METRICS.httpRequestDuration.name
@@ -92,4 +94,96 @@ t.test('a stream whose reader goes away is no request that ended', async (t) => 
   connection.socket.destroy()
   await until(() => closed, 'the server to notice')
   t.notMatch(await registry.metrics(), /route="\/stream"/)
+})
+
+const FORMS: readonly (readonly [accept: string, open: boolean])[] = [
+  ['', false],
+  ['*/*', false],
+  ['text/plain', false],
+  ['application/openmetrics-text; version=1.0.0', true],
+  [
+    'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1',
+    true
+  ],
+  ['text/plain, application/openmetrics-text;q=0.2', false],
+  ['application/openmetrics-text;q=0', false],
+  ['application/openmetrics-text;q=x', false]
+]
+
+t.test('who asks for OpenMetrics gets it, with the traces of the buckets', async (t) => {
+  const registry = new Registry()
+  const metrics = createChatMetrics(registry)
+  metrics.executionFinished('direct_llm', { ok: true, latencyMs: 7, traceId: 'a'.repeat(32) })
+  const { url } = await startServer(t, (app) => app.register(metricsPlugin, { registry, exemplars: metrics.exemplars }))
+  for (const [accept, open] of FORMS) {
+    const page = await fetch(`${url}/metrics`, accept === '' ? {} : { headers: { accept } })
+    const text = await page.text()
+    t.match(
+      page.headers.get('content-type'),
+      open ? 'application/openmetrics-text; version=1.0.0' : 'text/plain',
+      accept
+    )
+    t.equal(text.endsWith('# EOF\n'), open, accept)
+    t.equal(text.includes(`# {trace_id="${'a'.repeat(32)}"} 7 `), open, accept)
+    t.match(text, 'chat_execution_total{mode="direct_llm"} 1\n', accept)
+  }
+})
+
+t.test('with a port of its own the page is there and nowhere else', async (t) => {
+  const registry = new Registry()
+  createServiceMetrics(registry, { version: '1.0.0' })
+  const { url, lines, app } = await startServer(t, (app) =>
+    app.register(metricsPlugin, {
+      registry,
+      token: 'a-token-of-the-operator',
+      separate: { host: '127.0.0.1', port: 0 }
+    })
+  )
+  t.equal((await fetch(`${url}/metrics`)).status, 404)
+  const port = lines.find((line) => line.msg === 'metrics have a port of their own')?.port
+  const own = `http://127.0.0.1:${String(port)}`
+  const headers = { authorization: 'Bearer a-token-of-the-operator' }
+  const page = await fetch(`${own}/metrics?a=b`, { headers })
+  t.equal(page.status, 200)
+  t.match(page.headers.get('content-type'), 'text/plain; version=0.0.4')
+  t.match(await page.text(), 'service_build_info{version="1.0.0"} 1')
+  const refused = await fetch(`${own}/metrics`)
+  t.match([refused.status, await refused.json()], [401, { error: { code: 'UNAUTHENTICATED' } }])
+  for (const [method, path] of [
+    ['GET', '/'],
+    ['GET', '/health'],
+    ['POST', '/metrics']
+  ] as const) {
+    const none = await fetch(`${own}${path}`, { method, headers })
+    t.match([none.status, await none.json()], [404, { error: { code: 'NOT_FOUND' } }], `${method} ${path}`)
+  }
+  await app.close()
+  await t.rejects(fetch(`${own}/metrics`), 'it closes with the server')
+})
+
+t.test('a port that is taken stops the start and is named', async (t) => {
+  const other = createTcpServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  t.teardown(() => other.close())
+  const { port } = other.address() as AddressInfo
+  const registry = new Registry()
+  const started = startServer(t, (app) =>
+    app.register(metricsPlugin, { registry, separate: { host: '127.0.0.1', port } })
+  )
+  await t.rejects(started, StartupError)
+  await t.rejects(started, {
+    message: `Port ${port} on 127.0.0.1 is already in use. Stop the process that uses it, or set METRICS_PORT to a free port.`
+  })
+})
+
+t.test('figures that cannot be read are an error, not an empty page', async (t) => {
+  const collect = () => Promise.reject(new Error('a worker is gone'))
+  const registry = new Registry()
+  const { url, lines } = await startServer(t, (app) =>
+    app.register(metricsPlugin, { registry, collect, separate: { host: '127.0.0.1', port: 0 } })
+  )
+  t.equal((await fetch(`${url}/health`)).status, 404)
+  const { port } = lines.find((line) => line.msg === 'metrics have a port of their own') ?? {}
+  const page = await fetch(`http://127.0.0.1:${String(port)}/metrics`)
+  t.match([page.status, await page.json()], [500, { error: { code: 'INTERNAL' } }])
 })

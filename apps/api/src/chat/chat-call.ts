@@ -78,6 +78,8 @@ export async function handleChatCall(
 async function enter(services: ChatCallServices, caller: Caller): Promise<() => void> {
   const leaveOrg = services.orgConcurrency.acquire(caller.orgId)
   if (leaveOrg === null) {
+    services.metrics.shed('org_concurrency')
+    services.metrics.requestFinished('rejected')
     throw new RequestError('RATE_LIMITED', 'Too many chats of this organisation are running; wait for one to end.', {
       retryAfterSeconds: 1
     })

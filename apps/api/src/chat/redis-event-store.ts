@@ -43,7 +43,7 @@ export class RedisEventStore implements EventStore {
     const seq = events.at(-1)?.seq ?? 0
     const who = JSON.stringify({ executionId, sessionId, messageId, orgId, userId })
     const batch = JSON.stringify(events)
-    await pool.run('xadd', async (redis) => {
+    await pool.run('stream', async (redis) => {
       const added = redis.xadd(key, 'MAXLEN', '~', maxBatches, `${seq}-0`, 'who', who, 'events', batch)
       await Promise.all([added, redis.pexpire(key, keepMs)])
     })
@@ -57,7 +57,7 @@ export class RedisEventStore implements EventStore {
   async read(executionId: string, after: number): Promise<StoredBatch[]> {
     const { pool } = this.#options
     if (!pool.usable) throw new Error('Redis is not usable')
-    const entries = await pool.run('xrange', (redis) => redis.xrange(keyOf(executionId), `${after + 1}-0`, '+'))
+    const entries = await pool.run('stream', (redis) => redis.xrange(keyOf(executionId), `${after + 1}-0`, '+'))
     return entries.flatMap(([, fields]) => parse(fields))
   }
 }

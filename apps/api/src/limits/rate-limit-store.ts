@@ -27,7 +27,7 @@ export function createRateLimitStore(options: RateLimitStoreOptions): FastifyRat
   const local = createWindowCounter(options)
 
   async function countInRedis(redisPool: RedisPool, key: string): Promise<{ current: number; ttl: number }> {
-    const reply = await redisPool.run('rate_limit', (redis) => redis.eval(COUNT, 1, `semibot:rate:{${key}}`, windowMs))
+    const reply = await redisPool.run('eval', (redis) => redis.eval(COUNT, 1, `semibot:rate:{${key}}`, windowMs))
     const [current, ttl] = reply as [number, number]
     return { current, ttl }
   }

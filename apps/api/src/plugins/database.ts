@@ -26,6 +26,7 @@ declare module 'fastify' {
 /** Decorates `app.db`, `app.backgroundDb`, `app.turnWriter` and `app.credentials`; connects on first use. */
 export const databasePlugin = fp(
   async (app) => {
+    const onQuery = app.dependencyMetrics.databaseQuery
     const open = (name: string, max: number): DatabaseHandle =>
       createDatabase({
         url: app.env.DATABASE_URL,
@@ -33,12 +34,13 @@ export const databasePlugin = fp(
         applicationName: name,
         statementTimeoutMs: DB_STATEMENT_TIMEOUT_MS,
         connectionTimeoutMs: DB_CONNECTION_TIMEOUT_MS,
+        onQuery,
         onError: (error) =>
           app.log.warn({ err: error, pool: name }, 'a Postgres connection broke; the pool replaces it')
       })
     const main = open('semibot-api', DB_POOL_MAX)
     const background = open('semibot-api-background', DB_BACKGROUND_POOL_MAX)
-    const turnWriter = createTurnWriter(main.pool, { finishRetryMs: TURN_FINISH_RETRY_MS })
+    const turnWriter = createTurnWriter(main.pool, { finishRetryMs: TURN_FINISH_RETRY_MS, onQuery })
     const onTouchError = (error: unknown) => app.log.debug({ err: error }, 'the use of an API key was not noted')
 
     app.decorate('db', main.db)

@@ -36,6 +36,8 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string }>(
   async (app, { drain, instanceId }) => {
     const { env } = app
     const llm = createLlmProvider(env)
+    const { connections } = llm
+    if (connections !== undefined) app.dependencyMetrics.observeHttpClient('model', connections)
     const running = new RunningExecutions()
     const agents = new LRUCache<string, Agent>({
       max: AGENT_CACHE_ENTRIES,

@@ -133,6 +133,7 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
     app.decorate('breaker', breaker)
     app.decorate('cutover', cutover)
     app.decorate('runtimeHttp', http)
+    app.dependencyMetrics.observeHttpClient('runtime', () => http.stats)
     app.decorate('runtimeHealth', health)
     app.decorate('fallbackHistory', history)
     app.decorate('fallbackStatus', fallbackStatus)
@@ -159,8 +160,8 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
 
 function sharedStore(pool: RedisPool, replica: string) {
   const client: RedisClient = {
-    evalsha: (sha, count, ...args) => pool.next().evalsha(sha, count, ...args),
-    eval: (script, count, ...args) => pool.next().eval(script, count, ...args)
+    evalsha: (sha, count, ...args) => pool.timed('eval', (redis) => redis.evalsha(sha, count, ...args)),
+    eval: (script, count, ...args) => pool.timed('eval', (redis) => redis.eval(script, count, ...args))
   }
   return createRedisStore({ client, subscriber: pool.subscriber, replica })
 }

@@ -1,3 +1,4 @@
+import { CHAT_MODES } from '@semibot/chat-protocol'
 import fp from 'fastify-plugin'
 import { ADMISSION_QUEUE_LENGTH, ADMISSION_QUEUE_TIMEOUT_MS } from '../constants/config.ts'
 import { type Admission, createAdmission } from '../limits/admission.ts'
@@ -21,6 +22,7 @@ export const limitsPlugin = fp(
       queueTimeoutMs: ADMISSION_QUEUE_TIMEOUT_MS,
       onShed: (reason) => app.chatMetrics.shed(reason)
     })
+    for (const mode of CHAT_MODES) app.chatMetrics.setInFlightLimit(mode, app.env.CHAT_MAX_IN_FLIGHT)
     app.decorate('admission', admission)
     app.decorate('orgConcurrency', createOrgConcurrency(app.env.ORG_MAX_CONCURRENT))
   },

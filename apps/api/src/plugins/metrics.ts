@@ -4,8 +4,7 @@ import {
   createChatMetrics,
   createDependencyMetrics,
   createServiceMetrics,
-  type DependencyMetrics,
-  type ServiceMetrics
+  type DependencyMetrics
 } from '@semibot/metrics'
 import { metricsPlugin as metricsEndpoint } from '@semibot/service-kit'
 import fp from 'fastify-plugin'
@@ -16,25 +15,27 @@ declare module 'fastify' {
     chatMetrics: ChatMetrics
     /** What it reports of Postgres and Redis. */
     dependencyMetrics: DependencyMetrics
-    /** What it reports of its own process. */
-    serviceMetrics: ServiceMetrics
   }
 }
 
 export interface MetricsOptions {
   version: string
+  /** How many lines the log has dropped. */
+  droppedLines?: () => number
   /** One registry per app, so that tests can build several in one process. */
   registry?: Registry
 }
 
 /** GET /metrics and `app.chatMetrics`, all on one registry. Register it before the routes that it measures. */
 export const metricsPlugin = fp<MetricsOptions>(
-  async (app, { version, registry = new Registry() }) => {
-    const executionTimeoutMs = app.env.RUNTIME_EXECUTION_TIMEOUT_MS
-    app.decorate('chatMetrics', createChatMetrics(registry, { executionTimeoutMs }))
+  async (app, { version, droppedLines = () => 0, registry = new Registry() }) => {
+    const { API_HOST: host, METRICS_PORT: port, METRICS_TOKEN: token } = app.env
+    const chatMetrics = createChatMetrics(registry, { executionTimeoutMs: app.env.RUNTIME_EXECUTION_TIMEOUT_MS })
+    app.decorate('chatMetrics', chatMetrics)
     app.decorate('dependencyMetrics', createDependencyMetrics(registry))
-    app.decorate('serviceMetrics', createServiceMetrics(registry, { version }))
-    await app.register(metricsEndpoint, { registry, token: app.env.METRICS_TOKEN })
+    createServiceMetrics(registry, { version, droppedLines })
+    const { exemplars } = chatMetrics
+    await app.register(metricsEndpoint, { registry, token, exemplars, separate: { host, port } })
   },
   { name: 'metrics', dependencies: ['environment'] }
 )

@@ -19,11 +19,13 @@ export interface RedisPool {
   /** The next connected client; any one when none is connected, whose commands then fail at once. */
   next(): Redis
   /**
-   * Runs one command, or one script, on the next connection and times it.
+   * Runs one command, or one script, on the next connection and times it under one of REDIS_COMMANDS.
    *
    * @throws what ioredis throws, at the latest after REDIS_TIMEOUT_MS.
    */
   run<T>(name: string, command: (redis: Redis) => Promise<T>): Promise<T>
+  /** The same for a caller that copes with errors by itself: they do not make the pool unusable. */
+  timed<T>(name: string, command: (redis: Redis) => Promise<T>): Promise<T>
   report(): DependencyReport
   /** A connection that only listens, beside the pool; it connects again by itself. */
   readonly subscriber: Redis
@@ -123,12 +125,17 @@ export const redisPlugin = fp(
         return clients[turn] as Redis
       },
       async run(name, command) {
-        const start = performance.now()
         try {
-          return await command(pool.next())
+          return await pool.timed(name, command)
         } catch (error) {
           retryAt = performance.now() + COOLDOWN_MS
           throw error
+        }
+      },
+      async timed(name, command) {
+        const start = performance.now()
+        try {
+          return await command(pool.next())
         } finally {
           app.dependencyMetrics.redisCommand(name, (performance.now() - start) / 1000)
         }
@@ -138,6 +145,7 @@ export const redisPlugin = fp(
       }
     }
     app.decorate('redisPool', pool)
+    app.dependencyMetrics.observeRedis(() => ({ ready: connected(), total: clients.length }))
 
     app.addHook('onClose', async () => {
       closing = true

@@ -25,7 +25,7 @@ import { HistoryUnavailable, type SearchHistory } from '../tools/search-history.
 export interface RuntimeDatabaseOptions {
   url: string
   logger: FastifyBaseLogger
-  metrics: Pick<DependencyMetrics, 'observePool'>
+  metrics: Pick<DependencyMetrics, 'observePool' | 'databaseQuery'>
 }
 
 export interface DatabaseState extends DependencyReport {
@@ -52,7 +52,8 @@ export function createRuntimeDatabase({ url, logger, metrics }: RuntimeDatabaseO
     applicationName: 'semibot-runtime',
     connectionTimeoutMs: DB_CONNECT_TIMEOUT_MS,
     statementTimeoutMs: DB_STATEMENT_TIMEOUT_MS,
-    onError: noteDown
+    onError: noteDown,
+    onQuery: metrics.databaseQuery
   })
   metrics.observePool(() => ({
     total: pool.totalCount,

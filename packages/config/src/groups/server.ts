@@ -57,6 +57,11 @@ export const serverGroup = defineGroup({
       secret: 'whole',
       doc: 'Bearer token that /metrics asks for. Unset: /metrics is open.'
     }),
+    METRICS_PORT: optionalKey({
+      kind: port(),
+      doc: "Serve /metrics on this port instead of the service's own. Each process needs one of its own.",
+      setByStart: 'consecutive ports from it, the apis first'
+    }),
     CORS_ORIGINS: key({
       kind: list(httpOrigin(), { items: 'origins' }),
       default: '',

@@ -131,5 +131,5 @@ export function createOpenAiCompatibleProvider(options: OpenAiCompatibleOptions)
     return dispatcher.destroy()
   }
 
-  return { stream, complete, close }
+  return { stream, complete, connections: () => dispatcher.stats, close }
 }

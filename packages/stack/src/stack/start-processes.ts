@@ -97,6 +97,7 @@ async function startService(
     env: {
       ...plan.env,
       [PORT_KEYS[kind]]: String(service.port),
+      ...metricsPort(service, plan),
       ...(kind !== 'simulator' && logFile(service.name, plan, options))
     },
     ready: { url: `${service.url}${kind === 'simulator' ? '/health' : '/ready'}` },
@@ -106,6 +107,13 @@ async function startService(
     log: (line) => options.log?.(service.name, line),
     ...hooks
   })
+}
+
+/** METRICS_PORT of one service: the one that is set is for the first api, and the others count up from it. */
+function metricsPort(service: PlannedService, { values, apis, runtimes }: StackPlan): { METRICS_PORT?: string } {
+  const index = [...apis, ...runtimes].indexOf(service)
+  if (values.METRICS_PORT === undefined || index === -1) return {}
+  return { METRICS_PORT: String(values.METRICS_PORT === 0 ? 0 : values.METRICS_PORT + index) }
 }
 
 /** LOG_FILE of one service; nothing where there is no folder for it or the settings name one for all. */
