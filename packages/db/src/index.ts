@@ -25,6 +25,31 @@ export { DEFAULT_AGENT_SLUG } from './built-in-agents.ts'
 export { type CancelWatch, type CancelWatchOptions, notifyCancel, watchCancels } from './cancel-notices.ts'
 export { createDatabase, type DatabaseHandle, type DatabaseOptions } from './create-database.ts'
 export {
+  beginDurableRun,
+  beginStep,
+  cancelDurableRun,
+  claimDurableRun,
+  type DurableClaim,
+  type DurableRunRef,
+  type DurableStatus,
+  endDurableRun,
+  endLease,
+  type NewDurableRun,
+  ownsDurableRun,
+  type RecordedStep,
+  recordStep,
+  releaseDurableRun,
+  renewLease
+} from './durable-executions.ts'
+export {
+  type DurableRun,
+  type DurableStep,
+  findDurableRun,
+  listDurableRuns,
+  listUnknownSteps,
+  type UnknownStep
+} from './durable-runs.ts'
+export {
   AlreadyExistsError,
   DatabaseError,
   DatabaseTimeoutError,

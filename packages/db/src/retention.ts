@@ -25,7 +25,14 @@ export interface RetentionReport {
   /** Months that somebody, such as a backup, has in use; the next run drops them. */
   blockedPartitions: string[]
   /** Rows deleted one batch after the other; in a dry run, that would be. */
-  deleted: { messages: number; executions: number; toolCalls: number; sessions: number; idempotencyKeys: number }
+  deleted: {
+    messages: number
+    executions: number
+    toolCalls: number
+    executionSteps: number
+    sessions: number
+    idempotencyKeys: number
+  }
 }
 
 const LOCK = 'semibot retention'
@@ -35,7 +42,7 @@ const DROP_TRIES = 4
 
 /**
  * Removes what is older than `days`: whole months of messages by dropping their partition, the rest in small
- * batches that skip rows in use; then executions and tool calls of that age, sessions deleted that long ago, and
+ * batches that skip rows in use; then executions, their journals and tool calls of that age, sessions deleted that long ago, and
  * expired idempotency keys. Running executions stay. One process at a time.
  * @throws RangeError for `days` below 1
  */
@@ -48,7 +55,7 @@ export async function retention(db: Kysely<Database>, options: RetentionOptions)
     ran: false,
     droppedPartitions: [],
     blockedPartitions: [],
-    deleted: { messages: 0, executions: 0, toolCalls: 0, sessions: 0, idempotencyKeys: 0 }
+    deleted: { messages: 0, executions: 0, toolCalls: 0, executionSteps: 0, sessions: 0, idempotencyKeys: 0 }
   }
 
   await db.connection().execute(async (connection) => {
@@ -84,6 +91,8 @@ async function removeTheRest(db: Kysely<Database>, report: RetentionReport, batc
   const old = sql`created_at < ${cutoff}`
   const ended = sql`${old} and status not in ('running', 'waiting_approval')`
   deleted.toolCalls = await removeRows(db, report, batch, 'tool_calls', old)
+  deleted.executionSteps = await removeRows(db, report, batch, 'execution_steps', sql`began_at < ${cutoff}`)
+  await removeRows(db, report, batch, 'durable_executions', sql`${old} and status <> 'running'`)
   deleted.executions = await removeRows(db, report, batch, 'executions', ended)
   deleted.sessions = await removeRows(db, report, batch, 'sessions', sql`deleted_at < ${cutoff}`)
   if (report.dryRun) {

@@ -162,6 +162,41 @@ export interface ServiceInstancesTable {
   steady_since: Timestamp
 }
 
+export interface RuntimeLeasesTable {
+  instance: string
+  seen_at: Timestamp
+  steady_since: Timestamp
+}
+
+export interface DurableExecutionsTable {
+  org_id: string
+  id: string
+  session_id: string
+  message_id: string
+  agent: string
+  status: 'running' | 'completed' | 'failed' | 'cancelled'
+  owner: Nullable<string>
+  epoch: Generated<number>
+  request: NullableJson
+  outcome: NullableJson
+  deadline_at: Date
+  created_at: Timestamp
+  taken_at: Timestamp
+  ended_at: NullableTimestamp
+}
+
+export interface ExecutionStepsTable {
+  org_id: string
+  execution_id: string
+  name: string
+  effect: string
+  epoch: number
+  status: Nullable<string>
+  result: NullableJson
+  began_at: Timestamp
+  recorded_at: NullableTimestamp
+}
+
 /** Every table that a query may name; column names are the database's own. */
 export interface Database {
   organizations: OrganizationsTable
@@ -175,4 +210,7 @@ export interface Database {
   idempotency_keys: IdempotencyKeysTable
   fallback_events: FallbackEventsTable
   service_instances: ServiceInstancesTable
+  runtime_leases: RuntimeLeasesTable
+  durable_executions: DurableExecutionsTable
+  execution_steps: ExecutionStepsTable
 }

@@ -60,7 +60,7 @@ t.test('a dry run counts what would go and changes nothing', async (t) => {
     dryRun: true,
     cutoff: new Date('2021-05-16T12:00:00Z'),
     droppedPartitions: ['messages_2021_03', 'messages_2021_04'],
-    deleted: { messages: 4, executions: 5, toolCalls: 5, sessions: 0, idempotencyKeys: 0 }
+    deleted: { messages: 4, executions: 5, toolCalls: 5, executionSteps: 0, sessions: 0, idempotencyKeys: 0 }
   })
   t.strictSame(await countAll(), before)
 })

@@ -5,6 +5,7 @@ import * as acceptTurns from './0003-accept-turns.ts'
 import * as undoAccept from './0004-undo-accept.ts'
 import * as finishTurns from './0005-finish-turns.ts'
 import * as sweepOrphans from './0006-sweep-orphans.ts'
+import * as durableExecutions from './0007-durable-executions.ts'
 
 /**
  * Every migration in order. A released one is never edited: the next change is a new file. During a rolling
@@ -17,5 +18,6 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0003_accept_turns': acceptTurns,
   '0004_undo_accept': undoAccept,
   '0005_finish_turns': finishTurns,
-  '0006_sweep_orphans': sweepOrphans
+  '0006_sweep_orphans': sweepOrphans,
+  '0007_durable_executions': durableExecutions
 }

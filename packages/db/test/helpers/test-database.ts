@@ -32,7 +32,10 @@ const TABLES = [
   'tool_calls',
   'idempotency_keys',
   'fallback_events',
-  'service_instances'
+  'service_instances',
+  'runtime_leases',
+  'durable_executions',
+  'execution_steps'
 ]
 
 /** Removes every row: much faster than another database, and than truncate for so few rows. */

@@ -13,6 +13,7 @@ function render(report: RetentionReport): string {
     ['single messages', String(deleted.messages), ''],
     ['executions', String(deleted.executions), ''],
     ['tool calls', String(deleted.toolCalls), ''],
+    ['steps of runs', String(deleted.executionSteps), ''],
     ['deleted sessions', String(deleted.sessions), ''],
     ['idempotency keys', String(deleted.idempotencyKeys), '']
   ]
