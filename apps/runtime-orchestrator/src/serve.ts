@@ -6,14 +6,14 @@ import { LOG } from './constants/log-messages.ts'
 import { readEnv, type ServiceEnv } from './env.ts'
 
 /** Runs this service as this process, until it is told to stop. */
-export async function serve(options: Omit<AppOptions, 'logger'> = {}): Promise<void> {
+export async function serve(options: Omit<AppOptions, 'logger' | 'droppedLines'> = {}): Promise<void> {
   const env = readEnvOrExit()
   const { values } = env
   const logger = createLogger({ name: 'runtime-orchestrator', level: values.LOG_LEVEL, file: values.LOG_FILE })
   for (const warning of env.warnings) logger.logger.warn(warning)
 
   await runService({
-    app: await buildApp(env, { logger: logger.logger, ...options }),
+    app: await buildApp(env, { logger: logger.logger, droppedLines: logger.droppedLines, ...options }),
     logger,
     listen: { host: values.RUNTIME_HOST, port: values.RUNTIME_PORT, hostKey: 'RUNTIME_HOST', portKey: 'RUNTIME_PORT' },
     start: async () => requireToken(env),
