@@ -36,6 +36,18 @@ const page = { limit: 100 }
 const nothing = { items: [], nextCursor: null }
 
 /** Every function that takes an organisation: how `orgId` and `user` see or change what belongs to ours and Ann. */
+await database.beginDurableRun(db, {
+  orgId: ours.orgId,
+  executionId,
+  owner: 'runtime',
+  sessionId: uuidv7(),
+  messageId: uuidv7(),
+  agent: 'assistant',
+  request: {},
+  remainingMs: 60_000,
+  steps: []
+})
+
 const access: Record<string, { ask: (orgId: string, user: string | null) => Promise<unknown>; none: unknown }> = {
   getSession: { ask: (orgId, user) => database.getSession(db, orgId, user, sessionId), none: undefined },
   listSessions: { ask: (orgId, user) => database.listSessions(db, orgId, user, page), none: nothing },
@@ -77,7 +89,8 @@ const accessOfOrganization: Record<string, { ask: (orgId: string) => Promise<unk
   finishToolCall: {
     ask: (orgId) => database.finishToolCall(db, orgId, { executionId, id: 'call-1', status: 'ok', durationMs: 1 }),
     none: false
-  }
+  },
+  cancelDurableRun: { ask: (orgId) => database.cancelDurableRun(db, orgId, executionId), none: false }
 }
 
 for (const [name, { ask, none }] of Object.entries(access)) {
