@@ -24,6 +24,12 @@ export function fraction(): ValueKind<number> {
   return { schema: numeric(DECIMAL, 0, 1, expected), expected, type: 'number' }
 }
 
+/** An amount of US dollars; 0 stands for none. */
+export function dollars(range: { max: number; zero: string }): ValueKind<number> {
+  const expected = `an amount in US dollars from 0 to ${range.max} (0 = ${range.zero})`
+  return { schema: numeric(DECIMAL, 0, range.max, expected), expected, type: 'number' }
+}
+
 /** A share of 100; fractions of a percent are allowed. */
 export function percent(): ValueKind<number> {
   const expected = 'a number from 0 to 100, without a percent sign'

@@ -161,6 +161,11 @@ t.test('keys are checked against each other', async (t) => {
   }
   t.same(keysOf({ LLM_MODELS: 'a,b', LLM_MODEL: 'c' }), ['LLM_MODEL'])
   t.same(keysOf({ LLM_PROVIDER: 'anthropic', LLM_MODEL: 'm' }), ['LLM_API_KEY'])
+  t.same(keysOf({ RUNTIME_MAX_COST_USD: '1' }), ['LLM_PRICES'], 'a limit in money needs prices')
+  const twoModels = { RUNTIME_MAX_COST_USD: '0.01', LLM_MODEL: 'a', LLM_MODELS: 'a,b' }
+  t.same(keysOf({ ...twoModels, LLM_PRICES: 'a=1/2' }), ['LLM_PRICES'], 'of every model')
+  for (const LLM_PRICES of ['a=1/2,b=1/2', 'a=1/2,*=3/4'])
+    t.doesNotThrow(() => loadEnv(ALL_GROUPS, withFile(undefined, { ...twoModels, LLM_PRICES })), LLM_PRICES)
   t.same(keysOf({ API_PORT: '8000' }), ['RUNTIME_PORT'])
   t.same(keysOf({ API_PORT: '7998', API_INSTANCES: '3' }), ['RUNTIME_PORT'])
   t.same(keysOf({ SIMULATOR_PORT: '55432' }), ['POSTGRES_PORT'])

@@ -1,5 +1,6 @@
 import { defineGroup, key, optionalKey } from '../key.ts'
 import { list, oneOf, text } from '../kinds.ts'
+import { type ModelPrice, priceList, priceOf } from '../price-list.ts'
 import { httpBaseUrl } from '../url-kinds.ts'
 
 const BASE_URLS: Readonly<Record<string, string>> = {
@@ -45,6 +46,12 @@ export const llmGroup = defineGroup({
       default: { text: 'LLM_MODEL alone', from: (values) => String(values.LLM_MODEL ?? '') },
       doc: 'Models that an agent or a request may name.'
     }),
+    LLM_PRICES: key({
+      kind: priceList(),
+      default: '',
+      unit: 'USD per million tokens',
+      doc: 'What models cost: model=input/output, or model=input/output/cachedInput; * stands for all others. Only needed for RUNTIME_MAX_COST_USD.'
+    }),
     LLM_CONTINUATION: key({
       kind: oneOf(['none', 'prefix']),
       default: 'none',
@@ -63,6 +70,12 @@ export const llmGroup = defineGroup({
       values.LLM_BASE_URL === BASE_URLS[String(provider)]
     ) {
       failures.push({ key: 'LLM_API_KEY', expected: `a key, since LLM_PROVIDER is ${provider}` })
+    }
+    const { RUNTIME_MAX_COST_USD: limit, LLM_PRICES: prices } = values
+    if (typeof limit === 'number' && limit > 0 && Array.isArray(prices) && Array.isArray(models)) {
+      const unpriced = models.filter((name: string) => priceOf(prices as ModelPrice[], name) === undefined)
+      const expected = `a price for ${unpriced.join(', ')}, since RUNTIME_MAX_COST_USD is ${limit}`
+      if (unpriced.length > 0) failures.push({ key: 'LLM_PRICES', expected })
     }
     return failures
   }

@@ -1,6 +1,6 @@
 import { weakSecretReason } from '../check-secret.ts'
 import { defineGroup, key, optionalKey } from '../key.ts'
-import { fraction, integer, list, text } from '../kinds.ts'
+import { dollars, fraction, integer, list, text } from '../kinds.ts'
 import { httpOrigin } from '../url-kinds.ts'
 
 /** The heartbeat of the runtime's streams, in ms; a shorter stall limit blames healthy streams. */
@@ -107,6 +107,12 @@ export const runtimeGroup = defineGroup({
       default: '200000',
       unit: 'tokens',
       doc: 'Input and output tokens of one execution together.'
+    }),
+    RUNTIME_MAX_COST_USD: key({
+      kind: dollars({ max: 10_000, zero: 'no limit in money' }),
+      default: '0',
+      unit: 'USD',
+      doc: 'What the model calls of one execution may cost; needs LLM_PRICES for every model.'
     })
   },
   check: (values) => {
