@@ -23,7 +23,9 @@ export const agentSpecSchema = z.object({
 export const executionLimitsSchema = z.object({
   maxSteps: z.int().positive().optional(),
   maxToolCalls: z.int().nonnegative().optional(),
-  maxTokens: z.int().positive().optional()
+  maxTokens: z.int().positive().optional(),
+  /** US dollars; refused where the model has no price. */
+  maxCostUsd: z.number().positive().optional()
 })
 
 /** Body of `POST /api/v1/execute` and `POST /api/v1/execute/stream`, api to runtime. */

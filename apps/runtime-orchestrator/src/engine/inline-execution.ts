@@ -110,7 +110,7 @@ function createWork(
     signal: controller.signal,
     flow: attendance,
     headers: traceparent === undefined ? {} : { traceparent },
-    budget: new StepBudget(mergeLimits(limits, request.limits)),
+    budget: new StepBudget(mergeLimits(limits, request.limits), request.agent.model),
     answer: new Answer(request.messageId, emit),
     emit,
     modelSilentSince: undefined

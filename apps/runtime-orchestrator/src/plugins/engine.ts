@@ -16,8 +16,15 @@ import type { ToolCatalogue } from '../tools/catalogue.ts'
 import type { RuntimeDatabase } from './database.ts'
 import { createExecutionLog, SILENT } from './log-executions.ts'
 
+type LimitKey =
+  | 'RUNTIME_MAX_STEPS'
+  | 'RUNTIME_MAX_TOOL_CALLS'
+  | 'RUNTIME_MAX_TOKENS'
+  | 'RUNTIME_MAX_COST_USD'
+  | 'LLM_PRICES'
+
 export interface EngineParts {
-  env: Pick<RuntimeEnv, 'RUNTIME_MAX_STEPS' | 'RUNTIME_MAX_TOOL_CALLS' | 'RUNTIME_MAX_TOKENS'>
+  env: Pick<RuntimeEnv, LimitKey>
   instance: string
   models: ModelAccess
   tools: ToolCatalogue
@@ -40,7 +47,9 @@ export function createEngines(parts: EngineParts): Engines {
   const limits = {
     maxSteps: env.RUNTIME_MAX_STEPS,
     maxToolCalls: env.RUNTIME_MAX_TOOL_CALLS,
-    maxTokens: env.RUNTIME_MAX_TOKENS
+    maxTokens: env.RUNTIME_MAX_TOKENS,
+    maxCostUsd: env.RUNTIME_MAX_COST_USD === 0 ? undefined : env.RUNTIME_MAX_COST_USD,
+    prices: env.LLM_PRICES
   }
   const observer = createAgentObserver(parts)
   const run: Runner = async (context) => {

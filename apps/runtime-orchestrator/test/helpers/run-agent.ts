@@ -9,10 +9,18 @@ import { type AgentParts, runAgent } from '../../src/agent/run-agent.ts'
 import type { RunContext } from '../../src/agent/run-context.ts'
 import { runPlain } from '../../src/agent/run-plain.ts'
 import { inlineSteps, type RunStep } from '../../src/agent/step.ts'
-import { StepBudget } from '../../src/agent/step-budget.ts'
+import { type BudgetLimits, StepBudget } from '../../src/agent/step-budget.ts'
 import { NEVER_CONGESTED } from '../../src/engine/attendance.ts'
 import type { Tool } from '../../src/tools/tool.ts'
 import { makeRequest } from './execute.ts'
+
+const LIMITS: BudgetLimits = {
+  maxSteps: 5,
+  maxToolCalls: 10,
+  maxTokens: 100_000,
+  maxCostUsd: undefined,
+  prices: []
+}
 
 export interface AgentRun {
   baseUrl: string
@@ -21,10 +29,11 @@ export interface AgentRun {
   signal?: AbortSignal
   runStep?: RunStep
   flow?: RunContext['flow']
+  limits?: Partial<BudgetLimits>
 }
 
 /** Runs an agent alone, without engine, against a real model server: the loop when it has tools. */
-export function prepareAgent({ baseUrl, message, tools, signal, runStep, flow }: AgentRun) {
+export function prepareAgent({ baseUrl, message, tools, signal, runStep, flow, limits }: AgentRun) {
   const events: ChatEventBody[] = []
   const observed: string[] = []
   const emit = (event: ChatEventBody) => void events.push(event)
@@ -34,7 +43,7 @@ export function prepareAgent({ baseUrl, message, tools, signal, runStep, flow }:
     signal: signal ?? new AbortController().signal,
     flow: flow ?? NEVER_CONGESTED,
     headers: {},
-    budget: new StepBudget({ maxSteps: 5, maxToolCalls: 10, maxTokens: 100_000 }),
+    budget: new StepBudget({ ...LIMITS, ...limits }, 'simulator'),
     answer: new Answer(request.messageId, emit),
     emit,
     modelSilentSince: undefined
