@@ -7,9 +7,10 @@ import { createDrain, createServer, healthRoutes, metricsPlugin, type ServiceLog
 import { DRAIN_FLUSH_MS } from './constants/config.ts'
 import { LOG } from './constants/log-messages.ts'
 import { executionTimeoutMs, type ServiceEnv } from './env.ts'
-import { createCapacity } from './plugins/capacity.ts'
+import { createCapacity, localPlaces } from './plugins/capacity.ts'
 import { createRuntimeDatabase } from './plugins/database.ts'
 import { createEngines } from './plugins/engine.ts'
+import { watchMemory } from './plugins/memory.ts'
 import { createModels } from './plugins/models.ts'
 import { createServiceAuth } from './plugins/service-auth.ts'
 import { readiness } from './routes/health.ts'
@@ -19,6 +20,7 @@ import { executionRoutes } from './routes/v1/executions.ts'
 import { BUILTIN_TOOLS, createBuiltinTools } from './tools/builtin-tools.ts'
 import { createToolCatalogue } from './tools/catalogue.ts'
 import type { ToolSource } from './tools/tool.ts'
+import { createPlaces } from './workers/places.ts'
 
 export interface AppOptions extends Pick<ServiceLogger, 'logger'>, Partial<Pick<ServiceLogger, 'droppedLines'>> {
   /** Sources of tools beside those that every runtime has; they are closed with the service. */
@@ -44,8 +46,10 @@ export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreT
   if (connections !== undefined) dependencyMetrics.observeHttpClient('model', connections)
   const instance = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
   const engines = createEngines({ env, instance, models, tools, database, metrics, logger: app.log })
-  const limit = env.RUNTIME_MAX_CONCURRENT_EXECUTIONS
-  const capacity = createCapacity({ limit, metrics, draining: () => drain.draining })
+  const memory = watchMemory({ highWater: env.RUNTIME_MEMORY_HIGH_WATER, metrics, logger: app.log })
+  const places = localPlaces(createPlaces(env.RUNTIME_MAX_CONCURRENT_EXECUTIONS))
+  const capacity = createCapacity({ places, memory, metrics, draining: () => drain.draining })
+  metrics.setWorkers(1)
 
   const separate = { host: env.RUNTIME_HOST, port: env.METRICS_PORT }
   await app.register(metricsPlugin, { registry, token: env.METRICS_TOKEN, separate })
@@ -61,6 +65,7 @@ export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreT
 
   app.addHook('onClose', async () => {
     engines.close()
+    memory.close()
     await Promise.all([tools.close(), models.provider.close(), database.close()])
   })
   return app

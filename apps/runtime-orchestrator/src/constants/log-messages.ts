@@ -13,6 +13,8 @@ export const LOG = {
   reloadRefused: '[Runtime] configuration not reloaded: bad value',
   reloadNeedsRestart: '[Runtime] configuration changed: restart to apply',
   draining: '[Runtime] draining: no new executions',
+  memoryLow: '[Runtime] memory is nearly used up: no new executions',
+  memoryBack: '[Runtime] memory is free again',
   databaseDown: '[Runtime] database unavailable: search_history answers with an error until it is back',
   databaseUp: '[Runtime] database available'
 } as const

@@ -1,102 +1,123 @@
-import type { RuntimeMetrics } from '@semibot/metrics'
+import type { RefusalReason, RuntimeMetrics } from '@semibot/metrics'
 import { RequestError } from '@semibot/service-kit'
 import { DRAINING_RETRY_AFTER_SECONDS, OVERLOADED_RETRY_AFTER_SECONDS } from '../constants/config.ts'
+import type { Places } from '../workers/places.ts'
+import type { MemoryWatch } from './memory.ts'
 
-export interface CapacityOptions {
-  /** Most executions at once. */
-  limit: number
-  metrics: Pick<RuntimeMetrics, 'setInFlight' | 'setInFlightLimit' | 'setQueueLength'>
-  /** Whether this process goes away and takes nothing new. */
-  draining: () => boolean
-  /** Milliseconds of a clock that never goes back. */
-  now?: () => number
+/** Where the places for executions are counted: in this process, or by the launcher for all workers together. */
+export interface PlaceSource {
+  readonly limit: number
+  claim(executionId: string, orgId: string): Claim | Promise<Claim>
+  /** Gives the place of one execution of this organisation back. */
+  release(orgId: string): void
+  /** How many are taken. */
+  inFlight(): number | Promise<number>
 }
 
-/** Share of the places that one organisation may hold while others are about as well. */
-const ORG_SHARE = 0.8
-/** An organisation is about when it had an execution within this time. */
-const ORG_SEEN_MS = 60_000
-/** Organisations that are remembered; the longest unseen goes first. */
-const MAX_ORGS = 1000
+export type Claim = { kind: 'granted' } | { kind: 'refused'; reason: 'full' | 'org_share' } | Elsewhere
+
+/** Another worker of this runtime has this execution and takes calls for it at this port of the loopback interface. */
+export interface Elsewhere {
+  kind: 'elsewhere'
+  port: number
+}
+
+/** `here`: run it, and give the place back at its end. */
+export type Place = { kind: 'here'; giveBack: () => void } | Elsewhere
+
+export interface CapacityOptions {
+  places: PlaceSource
+  memory: Pick<MemoryWatch, 'tooNear'>
+  metrics: Pick<RuntimeMetrics, 'setInFlight' | 'setInFlightLimit' | 'setQueueLength' | 'refused'>
+  /** Whether this process goes away and takes nothing new. */
+  draining: () => boolean
+}
 
 /** How many executions run at once. What does not fit is refused at once: waiting here would look like a slow runtime. */
 export interface Capacity {
-  readonly inFlight: number
   readonly limit: number
-  /** @throws RequestError when nothing new may begin now */
-  check(): void
   /**
-   * Takes one place for an organisation. Returns the function that gives it back.
+   * How many executions run now.
+   * @throws RequestError when nothing new may begin now
+   */
+  check(): Promise<number>
+  /**
+   * Takes one place.
    * @throws RequestError as `check`, and when the organisation would leave too little room for the others
    */
-  take(orgId: string): () => void
+  take(executionId: string, orgId: string): Promise<Place>
 }
 
-export function createCapacity(options: CapacityOptions): Capacity {
-  const { limit, metrics, draining, now = () => performance.now() } = options
-  const orgs = new Map<string, { inFlight: number; seenAt: number }>()
-  let inFlight = 0
+export function createCapacity({ places, memory, metrics, draining }: CapacityOptions): Capacity {
+  const { limit } = places
+  let running = 0
   metrics.setInFlightLimit(limit)
   metrics.setInFlight(0)
   metrics.setQueueLength(0)
   return {
-    get inFlight() {
+    limit,
+    async check() {
+      refuseWhenClosed()
+      const inFlight = await places.inFlight()
+      if (inFlight >= limit) throw refused('full')
       return inFlight
     },
-    limit,
-    check,
-    take
+    async take(executionId, orgId) {
+      refuseWhenClosed()
+      const claim = await places.claim(executionId, orgId)
+      if (claim.kind === 'refused') throw refused(claim.reason)
+      if (claim.kind === 'elsewhere') return claim
+      metrics.setInFlight(++running)
+      let given = false
+      const giveBack = (): void => {
+        if (given) return
+        given = true
+        metrics.setInFlight(--running)
+        places.release(orgId)
+      }
+      return { kind: 'here', giveBack }
+    }
   }
 
-  function check(): void {
-    if (draining())
-      throw new RequestError('SHUTTING_DOWN', 'This runtime is shutting down.', {
+  function refuseWhenClosed(): void {
+    if (draining()) throw refused('draining')
+    const near = memory.tooNear()
+    if (near !== undefined) throw refused('memory', `${near.limit}: ${Math.round(near.ratio * 100)} % used`)
+  }
+
+  function refused(reason: RefusalReason, detail?: string): RequestError {
+    metrics.refused(reason)
+    if (reason === 'draining')
+      return new RequestError('SHUTTING_DOWN', 'This runtime is shutting down.', {
         retryAfterSeconds: DRAINING_RETRY_AFTER_SECONDS
       })
-    if (inFlight >= limit)
-      throw new RequestError('RUNTIME_OVERLOADED', `All ${limit} places for executions are taken.`, {
-        retryAfterSeconds: OVERLOADED_RETRY_AFTER_SECONDS
-      })
+    return new RequestError('RUNTIME_OVERLOADED', refusalText(reason, limit), {
+      details: [{ path: 'reason', message: detail === undefined ? reason : `${reason}, ${detail}` }],
+      retryAfterSeconds: OVERLOADED_RETRY_AFTER_SECONDS
+    })
   }
+}
 
-  function take(orgId: string): () => void {
-    check()
-    const org = orgs.get(orgId) ?? { inFlight: 0, seenAt: 0 }
-    if (org.inFlight >= Math.max(1, Math.floor(limit * ORG_SHARE)) && othersAreAbout(orgId)) {
-      throw new RequestError('RUNTIME_OVERLOADED', 'This organisation has its share of the places for executions.', {
-        retryAfterSeconds: OVERLOADED_RETRY_AFTER_SECONDS
-      })
-    }
-    remember(orgId, org)
-    org.inFlight++
-    metrics.setInFlight(++inFlight)
-    let given = false
-    return () => {
-      if (given) return
-      given = true
-      org.inFlight--
-      org.seenAt = now()
-      metrics.setInFlight(--inFlight)
-    }
+/** The places of a runtime that is one process. */
+export function localPlaces(places: Places): PlaceSource {
+  return {
+    limit: places.limit,
+    claim(_executionId, orgId) {
+      const reason = places.take(orgId)
+      return reason === undefined ? { kind: 'granted' } : { kind: 'refused', reason }
+    },
+    release: (orgId) => places.give(orgId),
+    inFlight: () => places.inFlight
   }
+}
 
-  function othersAreAbout(orgId: string): boolean {
-    for (const [other, { inFlight: running, seenAt }] of orgs) {
-      if (other !== orgId && (running > 0 || now() - seenAt < ORG_SEEN_MS)) return true
-    }
-    return false
-  }
-
-  /** Keeps the map in the order in which organisations were last seen. */
-  function remember(orgId: string, org: { inFlight: number; seenAt: number }): void {
-    org.seenAt = now()
-    orgs.delete(orgId)
-    orgs.set(orgId, org)
-    if (orgs.size <= MAX_ORGS) return
-    for (const [oldest, { inFlight: running }] of orgs) {
-      if (running > 0) continue
-      orgs.delete(oldest)
-      return
-    }
+function refusalText(reason: Exclude<RefusalReason, 'draining'>, limit: number): string {
+  switch (reason) {
+    case 'full':
+      return `All ${limit} places for executions are taken.`
+    case 'org_share':
+      return 'This organisation has its share of the places for executions.'
+    case 'memory':
+      return 'This runtime is short of memory.'
   }
 }

@@ -29,7 +29,7 @@ const probeSchema = z.object({
  */
 export const probeRoutes: FastifyPluginAsyncZod<ProbeRoutesOptions> = async (app, { engine, capacity, instance }) => {
   app.post('/internal/probe', { schema: { response: { 200: envelope(probeSchema) } } }, async ({ id }) => {
-    capacity.check()
+    const inFlight = await capacity.check()
     const started = performance.now()
     const ids = { executionId: randomUUID(), orgId: NIL, sessionId: NIL, userId: null, messageId: NIL }
     const agent = { id: 'probe', slug: 'probe', systemPrompt: '', model: 'none', tools: [] }
@@ -38,7 +38,7 @@ export const probeRoutes: FastifyPluginAsyncZod<ProbeRoutesOptions> = async (app
     const { error } = await execution.ended
     if (error !== null) throw new RequestError(error.code, error.message)
     const latencyMs = Math.round(performance.now() - started)
-    const { inFlight, limit: inFlightLimit } = capacity
-    return { success: true as const, data: { instance, latencyMs, inFlight, inFlightLimit } }
+    const data = { instance, latencyMs, inFlight, inFlightLimit: capacity.limit }
+    return { success: true as const, data }
   })
 }

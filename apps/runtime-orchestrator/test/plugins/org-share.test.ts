@@ -1,47 +1,58 @@
 import t from 'tap'
-import { createCapacity } from '../../src/plugins/capacity.ts'
+import { createPlaces, type Places } from '../../src/workers/places.ts'
 
 function create(limit: number) {
   let time = 0
-  const metrics = { setInFlight: () => {}, setInFlightLimit: () => {}, setQueueLength: () => {} }
-  const capacity = createCapacity({ limit, metrics, draining: () => false, now: () => time })
-  return { capacity, pass: (milliseconds: number) => (time += milliseconds) }
+  const places = createPlaces(limit, () => time)
+  return { places, pass: (milliseconds: number) => (time += milliseconds) }
 }
 
-function fill(capacity: { take(orgId: string): () => void }, orgId: string): (() => void)[] {
-  const taken: (() => void)[] = []
-  try {
-    for (;;) taken.push(capacity.take(orgId))
-  } catch {
-    return taken
+/** Takes places until there is no more; returns how many, and why not more. */
+function fill(places: Places, orgId: string): [taken: number, reason: string] {
+  for (let taken = 0; ; taken++) {
+    const reason = places.take(orgId)
+    if (reason !== undefined) return [taken, reason]
   }
 }
 
 t.test('an organisation that is alone may take every place', async (t) => {
-  t.equal(fill(create(50).capacity, 'a').length, 50)
+  t.same(fill(create(50).places, 'a'), [50, 'full'])
 })
 
 t.test('an organisation leaves room while others are about', async (t) => {
-  const { capacity, pass } = create(50)
-  capacity.take('b')()
-  const taken = fill(capacity, 'a')
-  t.equal(taken.length, 40)
-  t.throws(() => capacity.take('a'), { code: 'RUNTIME_OVERLOADED', message: /its share/ })
-  t.equal(fill(capacity, 'b').length, 10, 'the others get the rest')
+  const { places, pass } = create(50)
+  places.take('b')
+  places.give('b')
+  t.same(fill(places, 'a'), [40, 'org_share'])
+  t.same(fill(places, 'b'), [10, 'full'], 'the others get the rest')
   pass(61_000)
-  t.throws(() => capacity.take('a'), { code: 'RUNTIME_OVERLOADED' }, 'they are still running')
+  places.give('a')
+  t.equal(places.take('a'), undefined)
+  t.equal(places.take('a'), 'full', 'they are still running')
 })
 
 t.test('the share ends when the others have been away for a minute', async (t) => {
-  const { capacity, pass } = create(50)
-  capacity.take('b')()
-  t.equal(fill(capacity, 'a').length, 40)
+  const { places, pass } = create(50)
+  places.take('b')
+  places.give('b')
+  t.same(fill(places, 'a'), [40, 'org_share'])
   pass(60_000)
-  t.equal(fill(capacity, 'a').length, 10)
+  t.same(fill(places, 'a'), [10, 'full'])
 })
 
 t.test('with a single place everybody may have it', async (t) => {
-  const { capacity } = create(1)
-  capacity.take('b')()
-  t.equal(fill(capacity, 'a').length, 1)
+  const { places } = create(1)
+  places.take('b')
+  places.give('b')
+  t.same(fill(places, 'a'), [1, 'full'])
+})
+
+t.test('a place that nobody has cannot be given back', async (t) => {
+  const { places } = create(2)
+  places.give('a')
+  places.take('a')
+  places.give('a')
+  places.give('a')
+  t.equal(places.inFlight, 0)
+  t.same(fill(places, 'a'), [2, 'full'])
 })

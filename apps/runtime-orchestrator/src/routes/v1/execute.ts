@@ -10,9 +10,10 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { DRAINING_RETRY_AFTER_SECONDS, HEARTBEAT_MS } from '../../constants/config.ts'
 import type { Execution, ExecutionCall, ExecutionEngine, ExecutionReport } from '../../engine/execution-engine.ts'
 import { streamEvents } from '../../engine/stream-events.ts'
-import type { Capacity } from '../../plugins/capacity.ts'
+import type { Capacity, Elsewhere } from '../../plugins/capacity.ts'
 import { BUILTIN_TOOLS } from '../../tools/builtin-tools.ts'
 import type { ToolCatalogue } from '../../tools/catalogue.ts'
+import type { Peers } from '../../workers/peers.ts'
 import { executeHeadersSchema, readCall } from './read-call.ts'
 
 export interface ExecuteRoutesOptions {
@@ -22,15 +23,19 @@ export interface ExecuteRoutesOptions {
   tools: ToolCatalogue
   /** Longest execution, milliseconds. */
   timeoutMs: number
+  /** The other workers, when there are any. */
+  peers?: Peers | undefined
 }
 
 /** Runs an agent: as a stream of events, or as one answer at the end. */
 export const executeRoutes: FastifyPluginAsyncZod<ExecuteRoutesOptions> = async (app, options) => {
-  const { engine, capacity, drain, tools, timeoutMs } = options
+  const { engine, capacity, drain, tools, timeoutMs, peers } = options
   const request = { body: executeRequestSchema, headers: executeHeadersSchema }
 
-  app.post('/execute/stream', { schema: request }, async ({ body, headers, id }, reply) => {
-    const execution = begin(body, readCall(headers, body, id, timeoutMs))
+  app.post('/execute/stream', { schema: request }, async (call, reply) => {
+    const { body, headers, id } = call
+    const execution = await begin(body, readCall(headers, body, id, timeoutMs))
+    if ('port' in execution) return await peers?.forward(call, reply, execution.port)
     reply.header(HEADERS.executionId, body.executionId)
     const writer = createSseWriter(reply, { heartbeatMs: HEARTBEAT_MS })
     const leave = execution.attend(writer)
@@ -43,8 +48,11 @@ export const executeRoutes: FastifyPluginAsyncZod<ExecuteRoutesOptions> = async 
 
   const answer = { ...request, response: { 200: envelope(executeResultSchema) } }
 
-  app.post('/execute', { schema: answer }, async ({ body, headers, id }, reply) => {
-    const execution = begin(body, readCall(headers, body, id, timeoutMs))
+  app.post('/execute', { schema: answer }, async (call, reply) => {
+    const { body, headers, id } = call
+    const execution = await begin(body, readCall(headers, body, id, timeoutMs))
+    // Hijacked: what is returned is not sent.
+    if ('port' in execution) return (await peers?.forward(call, reply, execution.port)) as never
     const leave = execution.attend()
     reply.raw.once('close', leave)
     drain.track({ raw: reply.raw, finish: () => engine.interrupt(body.executionId, 'shutdown') })
@@ -52,14 +60,21 @@ export const executeRoutes: FastifyPluginAsyncZod<ExecuteRoutesOptions> = async 
     return { success: true as const, data: toResult(execution, await execution.ended) }
   })
 
-  function begin(body: ExecuteRequest, call: ExecutionCall): Execution {
+  async function begin(body: ExecuteRequest, call: ExecutionCall): Promise<Execution | Elsewhere> {
     refuseUnknownTools(body.agent.tools, tools)
     const running = engine.find(body, call.attempt)
     if (running !== undefined) return running
-    const giveBack = capacity.take(body.orgId)
-    const execution = engine.start(body, call)
-    void execution.ended.then(giveBack)
-    return execution
+    const place = await capacity.take(body.executionId, body.orgId)
+    if (place.kind === 'elsewhere') return place
+    try {
+      // The same call may have come twice, and the other one been quicker to get its place.
+      const execution = engine.find(body, call.attempt) ?? engine.start(body, call)
+      void execution.ended.then(place.giveBack)
+      return execution
+    } catch (error) {
+      place.giveBack()
+      throw error
+    }
   }
 }
 
