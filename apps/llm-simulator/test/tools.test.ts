@@ -117,6 +117,42 @@ t.test('can be made to call a tool', async (t) => {
   t.same(await calls({ ...ask('[[sim:call=weather]] hi'), tools: TOOLS }), [{ name: 'weather', input: {} }])
 })
 
+t.test('repeats a call, numbers it, and fills up its arguments', async (t) => {
+  const simulator = await startSimulator(t)
+  const text = '[[sim:call=weather {"city":"$round of $index"}]][[sim:parallel=2 input=60]] hi'
+  const calls = assemble((await simulator.chunks({ ...ask(text), tools: TOOLS })).chunks)
+  t.match(calls, [
+    { name: 'weather', input: { city: '1 of 1' } },
+    { name: 'weather', input: { city: '1 of 2' } }
+  ])
+  t.equal(new Set(calls.map(({ id }) => id)).size, 2)
+  const { choices } = await simulator.whole({ ...ask(text), tools: TOOLS })
+  t.equal(choices[0]!.message.tool_calls?.[0]?.function.arguments.length, 60)
+  const broken = await simulator.whole({ ...ask('[[sim:call=weather {"city":]] hi'), tools: TOOLS })
+  t.equal(broken.choices[0]!.message.tool_calls?.[0]?.function.arguments, '{"city":', 'also when they are no JSON')
+})
+
+t.test('tells a plan where one is asked for', async (t) => {
+  const simulator = await startSimulator(t)
+  const body = { ...ask('[[sim:plan=Compute; Answer]] 1+1'), tools: [...TOOLS, tool('update_plan')] }
+  const [plan, calculation] = assemble((await simulator.chunks(body)).chunks)
+  t.match(plan, {
+    name: 'update_plan',
+    input: {
+      steps: [
+        { title: 'Compute', status: 'running' },
+        { title: 'Answer', status: 'pending' }
+      ]
+    }
+  })
+  t.match(calculation, { name: 'calculator' }, 'together with the calls of that round')
+  const without = assemble((await simulator.chunks({ ...body, tools: TOOLS })).chunks)
+  t.same(
+    without.map(({ name }) => name),
+    ['calculator']
+  )
+})
+
 /** One turn of an agent: the question, and what was called and answered since. */
 function turn(question: string, rounds: { name: string; input: string; result: string }[][]) {
   const messages: object[] = [{ role: 'user', content: question }]
@@ -140,7 +176,8 @@ function turn(question: string, rounds: { name: string; input: string; result: s
 t.test('answers with what the tools gave, in any shape', async (t) => {
   const simulator = await startSimulator(t)
   const calculator = { name: 'calculator', input: '{"expression":"17*23"}' }
-  for (const result of ['391', '"391"', '{"result":391}', '{"value":"391"}']) {
+  const delimited = '<tool_output status="ok">\n391\n</tool_output>'
+  for (const result of ['391', '"391"', '{"result":391}', '{"value":"391"}', delimited]) {
     t.equal(await simulator.text(turn('What is 17*23?', [[{ ...calculator, result }]])), '17*23 = 391.')
   }
   t.equal(await simulator.text(turn('17*23是多少', [[{ ...calculator, result: '391' }]])), '17*23 = 391。')
@@ -158,6 +195,8 @@ t.test('answers with what the tools gave, in any shape', async (t) => {
     await simulator.text(turn('other', [[{ name: 'weather', input: '[', result: 'sunny' }]])),
     'The tool weather answered: sunny'
   )
+  const plan = { name: 'update_plan', input: '{}', result: 'shown' }
+  t.equal(await simulator.text(turn('17*23', [[plan, { ...calculator, result: '391' }]])), '17*23 = 391.')
   t.equal(
     await simulator.text(turn('还有', [[time, { ...search, name: 'x' }]])),
     '现在是 12:00。工具 x 的结果：[{"content":"green tea"}]'

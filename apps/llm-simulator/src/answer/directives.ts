@@ -1,7 +1,7 @@
 /** What a message asks of the simulator itself: `[[sim:cut=5]]`, several at once as `[[sim:delay=50 gap=0]]`. */
 const DIRECTIVE = /\[\[sim:([\s\S]{0,4000}?)\]\]/g
 /** Takes the rest of its brackets as it stands, spaces included. */
-const TEXT_DIRECTIVE = /^\s*(say|call)=([\s\S]*)$/
+const TEXT_DIRECTIVE = /^\s*(say|call|plan)=([\s\S]*)$/
 
 export type Directives = ReadonlyMap<string, string>
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { OfferedTool, ToolCall } from '../wire/completion-request.ts'
 import { findCalculations } from './arithmetic.ts'
-import type { Directives } from './directives.ts'
+import { type Directives, directiveNumber } from './directives.ts'
 
 const ASKS_TIME =
   /\bwhat(?:'s| is|’s) the (?:current )?(?:time|date)\b|\bwhat (?:time|day) is it\b|\bwhat day is today\b|\bcurrent (?:time|date)\b|几点|现在(?:的)?时间|今天.{0,6}(?:几号|日期|星期几|周几)/i
@@ -16,6 +16,10 @@ const TIME_ZONE =
 const CALCULATOR = 'calculator'
 const CURRENT_TIME = 'current_time'
 const SEARCH_HISTORY = 'search_history'
+const UPDATE_PLAN = 'update_plan'
+
+const MAX_PARALLEL = 200
+const MAX_INPUT_LENGTH = 1_000_000
 
 function parameterFor(tool: OfferedTool, hint: RegExp, fallback: string): string {
   const strings = tool.parameters.filter((parameter) => parameter.type === 'string')
@@ -53,11 +57,28 @@ function forcedCall(tool: OfferedTool, question: string): Omit<ToolCall, 'id'> {
   return call(tool.name, input)
 }
 
-function directedCall(value: string): Omit<ToolCall, 'id'> {
+/** What `call`, `parallel` and `input` ask for: the same call several times, its arguments filled up to a length. */
+function directedCalls(value: string, directives: Directives, round: number): Omit<ToolCall, 'id'>[] {
   const space = value.indexOf(' ')
-  return space === -1
-    ? { name: value, arguments: '{}' }
-    : { name: value.slice(0, space), arguments: value.slice(space + 1) }
+  const name = space === -1 ? value : value.slice(0, space)
+  const text = space === -1 ? '{}' : value.slice(space + 1)
+  const length = directiveNumber(directives, 'input', 0, MAX_INPUT_LENGTH)
+  const count = directiveNumber(directives, 'parallel', 1, MAX_PARALLEL)
+  return Array.from({ length: count }, (_nothing, index) => {
+    const input = text.replaceAll('$round', String(round + 1)).replaceAll('$index', String(index + 1))
+    // White space between the tokens of JSON changes nothing.
+    const end = /\}\s*$/.test(input) ? '}' : ''
+    return { name, arguments: input.replace(/\}\s*$/, '').padEnd(length - end.length) + end }
+  })
+}
+
+/** The plan as it stands in this round: what came before is done, one step is under way, the rest is to come. */
+function planCall(titles: string, round: number): Omit<ToolCall, 'id'> {
+  const steps = titles.split(';').map((title, index) => ({
+    title: title.trim(),
+    status: index < round ? 'completed' : index === round ? 'running' : 'pending'
+  }))
+  return call(UPDATE_PLAN, { steps })
 }
 
 export interface ToolSituation {
@@ -78,10 +99,12 @@ export function chooseToolCalls(situation: ToolSituation): ToolCall[] {
   const directed = directives.get('call')
   const named = tools.find((tool) => tool.name === toolChoice)
   let calls: Omit<ToolCall, 'id'>[]
-  if (directed !== undefined) calls = [directedCall(directed)]
+  if (directed !== undefined) calls = directedCalls(directed, directives, round)
   else if (named !== undefined) calls = [forcedCall(named, question)]
   else calls = tools.flatMap((tool) => callsOf(tool, question))
   if (calls.length === 0 && toolChoice === 'required') calls = [forcedCall(tools[0]!, question)]
+  const plan = directives.get('plan')
+  if (plan !== undefined && tools.some(({ name }) => name === UPDATE_PLAN)) calls = [planCall(plan, round), ...calls]
   return calls.map((chosen, index) => {
     const digest = createHash('sha256').update(`${question}\0${round}\0${index}\0${chosen.name}\0${chosen.arguments}`)
     return { id: `call_${digest.digest('hex').slice(0, 24)}`, ...chosen }

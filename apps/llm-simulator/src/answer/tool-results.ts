@@ -13,6 +13,9 @@ function readable(value: unknown): string {
   return JSON.stringify(value)
 }
 
+/** A caller may say what is a tool's own text by an element around it. */
+const ELEMENT = /^<tool_output\b[^>]*>\n?([\s\S]*?)\n?<\/tool_output>\s*$/
+
 /** What a tool answered, as it can stand in a sentence. */
 function resultText(content: string): string {
   try {
@@ -47,11 +50,13 @@ function sentence(name: string, input: string, content: string, chinese: boolean
 /** The answer in words to what the tools answered, in the order of the calls. `messages` begin after the question. */
 export function answerFromTools(messages: readonly ChatMessage[], chinese: boolean): string {
   const results = new Map<string, string>()
-  for (const message of messages) if (message.role === 'tool') results.set(message.toolCallId, message.content)
+  for (const { role, toolCallId, content } of messages) {
+    if (role === 'tool') results.set(toolCallId, ELEMENT.exec(content)?.[1] ?? content)
+  }
   const sentences: string[] = []
   for (const { id, name, arguments: input } of messages.flatMap((message) => message.toolCalls)) {
     const content = results.get(id)
-    if (content !== undefined) sentences.push(sentence(name, input, content, chinese))
+    if (content !== undefined && name !== 'update_plan') sentences.push(sentence(name, input, content, chinese))
   }
   return sentences.join(chinese ? '' : ' ')
 }
