@@ -19,7 +19,7 @@ function begin(run: Runner) {
     ended: (_request: ExecuteRequest, _call: object, outcome: { status: string; unexpected?: unknown }) =>
       seen.push(outcome.status, ...(outcome.unexpected === undefined ? [] : ['unexpected']))
   }
-  const limits = { maxSteps: 1, maxToolCalls: 1, maxTokens: 100 }
+  const limits = { maxSteps: 1, maxToolCalls: 1, maxTokens: 100, maxCostUsd: undefined, prices: [] }
   const engine = new InlineEngine({ instance: 'i', log, limits, run, observer })
   const sink = createSink()
   const start = (request: ExecuteRequest, budgetMs = CALL.budgetMs) => {
