@@ -16,6 +16,7 @@ const COMMANDS = {
   start: [...SOURCE, 'packages/stack/src/main.ts'],
   test: [...SOURCE, 'scripts/test.ts'],
   slow: [...SOURCE, 'scripts/slow.ts'],
+  images: [...SOURCE, 'infra/src/images/main.ts'],
   check: [...SOURCE, 'scripts/check.ts'],
   ci: [...SOURCE, 'scripts/ci.ts'],
   bench: [...SOURCE, 'bench/src/main.ts'],

@@ -1,0 +1,40 @@
+import { arch } from 'node:process'
+import type { Buildah } from './buildah.ts'
+import { LOCAL_BASES, makeLocalBases } from './local-bases.ts'
+
+/** The targets of Dockerfile that become images. */
+export const IMAGES = ['api', 'runtime', 'simulator', 'cli'] as const
+
+export type ImageName = (typeof IMAGES)[number]
+
+/** Of an image that was built here. */
+export function imageTag(name: ImageName): string {
+  return `localhost/semibot-${name}:local`
+}
+
+export interface BuildOptions {
+  names: readonly ImageName[]
+  /** The folder with Dockerfile: a clone. */
+  context: string
+  /** Each line that the build writes. */
+  say: (line: string) => void
+  signal?: AbortSignal
+}
+
+/** Builds targets of Dockerfile for this machine's architecture, without a Docker engine. Throws when one cannot be built. */
+export async function buildImages(buildah: Buildah, { names, context, say, signal }: BuildOptions): Promise<void> {
+  await makeLocalBases(buildah, say)
+  const platform = `linux/${arch === 'x64' ? 'amd64' : arch}`
+  for (const name of names) {
+    const settings = {
+      BUILD_IMAGE: LOCAL_BASES.build,
+      BASE_IMAGE: LOCAL_BASES.run,
+      BUILDPLATFORM: platform,
+      TARGETARCH: platform.split('/')[1]
+    }
+    const words = Object.entries(settings).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`])
+    // Only this format keeps HEALTHCHECK.
+    const fixed = ['--format', 'docker', '--layers', '--pull-never', '--target', name, '--tag', imageTag(name)]
+    await buildah.watch(['bud', ...fixed, ...words, context], say, signal)
+  }
+}

@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { findPromtool, REPOSITORY_ROOT, ruleFiles } from '@semibot/stack'
+import { missingPrometheus } from '@semibot/stack/test'
+import t from 'tap'
+import { GENERATED_RULES, ruleFileText } from '../src/prometheus/rule-files.ts'
+import { alertsOf, CASE_FILES, promtool, writeCases } from './prometheus/run-promtool.ts'
+
+const skip = missingPrometheus()
+const read = (path: string): string => readFileSync(path, 'utf8')
+const alerts = alertsOf(ruleFiles().map(read))
+
+t.test('the generated rule files are what their sources say', async (t) => {
+  const folder = join(REPOSITORY_ROOT, 'infra/prometheus/rules')
+  for (const file of GENERATED_RULES) t.equal(read(join(folder, `${file.name}.yml`)), ruleFileText(file), file.name)
+  const names = ['operations-document', ...GENERATED_RULES.map(({ name }) => name)]
+  t.strictSame(new Set(readdirSync(folder)), new Set(names.map((name) => `${name}.yml`)))
+})
+
+t.test('links to the runbook begin with the base that is given', async (t) => {
+  const [file] = GENERATED_RULES.filter(({ name }) => name === 'alerts')
+  const text = ruleFileText(file as (typeof GENERATED_RULES)[number], 'https://git.example/semibot/blob/main')
+  t.match(text, 'runbook_url: https://git.example/semibot/blob/main/docs/runbooks/RuntimeProbeFailing.md\n')
+})
+
+t.test('the four alerts of the operations document are there byte for byte', async (t) => {
+  const document = read(join(REPOSITORY_ROOT, 'docs/runtime-observability.md'))
+  const ours = read(join(REPOSITORY_ROOT, 'infra/prometheus/rules/operations-document.yml'))
+  const names = ['RuntimeServiceDown', 'HighErrorRate', 'HighLatency', 'AutoFallbackTriggered']
+  for (const name of names) {
+    const [, block = ''] = new RegExp(`\`\`\`yaml\n(alert: ${name}\n[^\`]*)\`\`\``).exec(document) ?? []
+    t.match(block, /^alert: /, `${name} is in the document`)
+    const placed = block.replace(/^(?=.)/gm, '        ').replace('        alert', '      - alert')
+    t.ok(ours.includes(placed), name)
+  }
+  t.equal(ours.match(/- alert: /g)?.length, names.length)
+})
+
+t.test('promtool accepts the rules and the configurations', { skip }, async (t) => {
+  const program = (await findPromtool()) as string
+  t.match(await promtool(program, ['check', 'rules', ...ruleFiles()]), { code: 0, output: /rules found/ })
+  for (const config of ['prometheus.yml', 'prometheus.compose.yml']) {
+    const path = join(REPOSITORY_ROOT, 'infra/prometheus', config)
+    const options = config.includes('compose') ? ['--syntax-only'] : []
+    t.match(await promtool(program, ['check', 'config', ...options, path]), { code: 0 }, config)
+  }
+})
+
+t.test('every alert is seen to fire, to stay silent just below, and to end', async (t) => {
+  const looks = CASE_FILES.flatMap((file) => file.cases.flatMap(({ looks }) => looks))
+  for (const alert of alerts.keys()) {
+    for (const kind of ['fires', 'below', 'over'] as const) {
+      t.ok(
+        looks.some((look) => look.kind === kind && look.alert === alert),
+        `${alert}: ${kind}`
+      )
+    }
+  }
+})
+
+for (const file of CASE_FILES) {
+  t.test(`promtool runs the cases of ${file.name}: ${file.cases.length}`, { skip }, async (t) => {
+    const path = writeCases(t.testdir(), file, ruleFiles(), alerts)
+    const { code, output } = await promtool((await findPromtool()) as string, ['test', 'rules', path])
+    t.equal(code, 0, output)
+    t.match(output, 'SUCCESS')
+  })
+}
