@@ -1,6 +1,7 @@
 export * from './chat-metrics.ts'
 export * from './dependency-metrics.ts'
 export * from './join-workers.ts'
+export * from './mcp-metrics.ts'
 export * from './memory-use.ts'
 export * from './names.ts'
 export * from './objectives.ts'

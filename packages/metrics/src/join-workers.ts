@@ -19,6 +19,8 @@ const AGGREGATORS: Readonly<Record<string, 'min' | 'max' | 'first'>> = {
   [RUNTIME_METRICS.runtimeInFlightLimit.name]: 'max',
   [RUNTIME_METRICS.runtimeMemoryUsed.name]: 'max',
   [RUNTIME_METRICS.runtimeWorkers.name]: 'max',
+  // Each worker has connections of its own: one that is missing shows.
+  [RUNTIME_METRICS.mcpServerUp.name]: 'min',
   [SHARED_METRICS.cpuLimit.name]: 'max',
   [SHARED_METRICS.memoryLimit.name]: 'max',
   // One busy loop is slow for all who are on it: a mean would hide it.

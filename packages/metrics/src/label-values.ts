@@ -60,6 +60,9 @@ export const STEPS = ['plan', 'tool', 'llm'] as const
 
 export const TOOL_OUTCOMES = ['ok', 'error', 'denied', 'timeout', 'unknown'] as const
 
+/** `unavailable`: nothing was sent, or the server refused it; `stopped`: given up by its timeout, or with its execution. */
+export const MCP_CALL_OUTCOMES = ['ok', 'error', 'unavailable', 'unknown', 'stopped'] as const
+
 export const POOL_STATES = ['idle', 'used'] as const
 
 /** `down`: not connected, or not yet. */

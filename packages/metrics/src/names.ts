@@ -9,6 +9,7 @@ import {
   HTTP_BUCKETS,
   HTTP_PEERS,
   LATENCY_BUCKETS_MS,
+  MCP_CALL_OUTCOMES,
   MEMORY_LIMITS,
   MODES,
   OUTPUT_RATE_BUCKETS,
@@ -199,6 +200,16 @@ export const RUNTIME_METRICS = {
   toolCalls: counter('runtime_tool_calls_total', 'Tool calls by registered tool and outcome.', {
     tool: 'open',
     outcome: TOOL_OUTCOMES
+  }),
+  mcpServerUp: gauge('runtime_mcp_server_up', '1 while this MCP server is connected, else 0.', { server: 'open' }),
+  mcpServerRestarts: counter(
+    'runtime_mcp_server_restarts_total',
+    'Attempts to connect to this MCP server again after it was lost or could not be reached.',
+    { server: 'open' }
+  ),
+  mcpCalls: counter('runtime_mcp_calls_total', 'Tool calls by MCP server and outcome.', {
+    server: 'open',
+    outcome: MCP_CALL_OUTCOMES
   })
 }
 

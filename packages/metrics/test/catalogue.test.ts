@@ -4,6 +4,7 @@ import t from 'tap'
 import {
   createChatMetrics,
   createDependencyMetrics,
+  createMcpMetrics,
   createRuntimeMetrics,
   createServiceMetrics,
   LINT_EXCEPTIONS,
@@ -16,6 +17,7 @@ import { readSeries, seriesKey } from './fixtures/read-series.ts'
 const registry = new Registry()
 createChatMetrics(registry)
 createRuntimeMetrics(registry, { tools: ['calculator'] })
+createMcpMetrics(registry, ['files'])
 createDependencyMetrics(registry)
 createServiceMetrics(registry, { version: '1.2.3' })
 
@@ -61,6 +63,8 @@ t.test('every series of closed labels is there before anything happened', async 
   t.equal(series.get('chat_runtime_breaker_state{state="closed"}'), 1)
   t.equal(series.get('chat_runtime_fallback_enabled'), 0)
   t.equal(series.get('runtime_tool_calls_total{outcome="ok",tool="calculator"}'), 0)
+  t.equal(series.get('runtime_mcp_server_up{server="files"}'), 0)
+  t.equal(series.get('runtime_mcp_calls_total{outcome="unknown",server="files"}'), 0)
   t.equal(series.get('service_build_info{version="1.2.3"}'), 1)
 })
 
