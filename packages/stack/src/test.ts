@@ -1,4 +1,5 @@
 export { createTestDatabase, ensureTemplateDatabase, TEMPLATE_DATABASE } from './test/database.ts'
+export { MISSING_PROMETHEUS, missingPrometheus } from './test/prometheus.ts'
 export { MISSING_REDIS, missingRedis, testRedisUrl } from './test/redis.ts'
 export { bareEnvironment, type TestScope } from './test/scope.ts'
 export { startApi, startRuntime, startSimulator, type TestService, type TestSimulator } from './test/services.ts'

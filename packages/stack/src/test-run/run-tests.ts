@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { MISSING_PROMETHEUS } from '../test/prometheus.ts'
 import { MISSING_REDIS } from '../test/redis.ts'
 import { describeFailures } from './tap-failures.ts'
 import { judgePackage, type PackageResult, sumResults } from './tap-results.ts'
@@ -37,7 +38,11 @@ export async function runTests(options: RunTestsOptions): Promise<{ passed: numb
   if (signal.aborted) say('The run was interrupted.')
   else if (limit.aborted) say(`The run was ended after ${LIMIT_MINUTES} minutes.`)
 
-  const allowedSkips = services.hasRedis || isCi ? [] : [MISSING_REDIS]
+  const missing = [
+    ...(services.hasRedis ? [] : [MISSING_REDIS]),
+    ...(services.hasPrometheus ? [] : [MISSING_PROMETHEUS])
+  ]
+  const allowedSkips = isCi ? [] : missing
   const results = tasks.map((task) => {
     const exit = failed.has(task.name) ? 1 : 0
     return judgePackage({ name: task.name, tap: read(resultFile(task)), exitCode: exit, allowedSkips })
@@ -45,9 +50,10 @@ export async function runTests(options: RunTestsOptions): Promise<{ passed: numb
   for (const [index, task] of tasks.entries()) if (results[index]?.failed) showFailures(task, say)
   showResults(results, say)
   const total = sumResults(results, exitCode)
-  if (services.hasRedis) return total
-  say(`${MISSING_REDIS}: what needs it was skipped${isCi ? ', which is a failure where CI=true' : ''}.`)
-  return isCi ? { ...total, failed: total.failed + 1 } : total
+  for (const reason of missing) {
+    say(`${reason}: what needs it was skipped${isCi ? ', which is a failure where CI=true' : ''}.`)
+  }
+  return isCi ? { ...total, failed: total.failed + missing.length } : total
 }
 
 function announce(tasks: readonly TestTask[], say: (text: string) => void): void {

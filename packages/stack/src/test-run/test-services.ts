@@ -2,14 +2,17 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { startPostgres } from '../postgres/start-postgres.ts'
+import { findAlertmanager, findPrometheus } from '../prometheus/programs.ts'
 import { startRedis } from '../redis.ts'
 import { ensureTemplateDatabase } from '../test/database.ts'
 
 export interface TestServices {
   /** What the tests find in their environment. */
-  env: { TEST_DATABASE_URL: string; TEST_REDIS_URL?: string; TEST_SERVICES: string }
+  env: { TEST_DATABASE_URL: string; TEST_REDIS_URL?: string; TEST_SERVICES: string; TEST_PROMETHEUS: string }
   /** Whether a redis-server was there or could be unpacked. */
   hasRedis: boolean
+  /** The same of Prometheus, promtool and Alertmanager. */
+  hasPrometheus: boolean
   /** A server of the caller's was used: earlier results say nothing about it. */
   foreign: boolean
   stop(): Promise<void>
@@ -50,6 +53,8 @@ export async function startTestServices(report: (text: string) => void, signal: 
       ? undefined
       : await startRedis({ debianPackage: 'redis-server', log: onlyUnpacking(report), signal })
     if (redis) stops.push(redis.stop)
+    const log = onlyUnpacking(report)
+    const hasPrometheus = Boolean((await findPrometheus({ log })) && (await findAlertmanager({ log })))
     const databaseUrl = postgres?.adminUrl ?? (TEST_DATABASE_URL as string)
     const redisUrl = redis?.url ?? TEST_REDIS_URL
     await ensureTemplateDatabase(databaseUrl)
@@ -58,9 +63,11 @@ export async function startTestServices(report: (text: string) => void, signal: 
       env: {
         TEST_DATABASE_URL: databaseUrl,
         ...(redisUrl && { TEST_REDIS_URL: redisUrl }),
-        TEST_SERVICES: redisUrl ? 'postgres,redis' : 'postgres'
+        TEST_SERVICES: redisUrl ? 'postgres,redis' : 'postgres',
+        TEST_PROMETHEUS: hasPrometheus ? 'yes' : 'missing'
       },
       hasRedis: Boolean(redisUrl),
+      hasPrometheus,
       foreign: Boolean(TEST_DATABASE_URL || TEST_REDIS_URL),
       stop
     }
@@ -72,6 +79,6 @@ export async function startTestServices(report: (text: string) => void, signal: 
 
 function onlyUnpacking(report: (text: string) => void): (line: string) => void {
   return (line) => {
-    if (line.startsWith('redis-server ')) report(line)
+    if (/^(redis-server|prometheus(-alertmanager)?) (is not|cannot)/.test(line)) report(line)
   }
 }
