@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
 import type { ApiKeyRole, Database } from './schema.ts'
 import { namingDuplicates } from './unique-violation.ts'
@@ -42,7 +42,7 @@ export function isApiKey(text: string): boolean {
 
 /** SHA-256 of the whole key: all that is stored of it. Enough for a 256-bit random secret, which no one can guess. */
 export function hashApiKey(key: string): Buffer {
-  return createHash('sha256').update(key).digest()
+  return hash('sha256', key, 'buffer')
 }
 
 /**

@@ -57,9 +57,7 @@ export class LogOutput {
     this.#waitingBytes += bytes
     if (this.#busy) return
     this.#busy = true
-    // One write for the lines of some milliseconds: a write costs as much as the rest of a line. What is logged
-    // right before `process.exit` is still here then, see `flushSync`.
-    setTimeout(() => this.#next(), GATHER_MS)
+    this.#gather()
   }
 
   /** Opens the file again under its path, after what is being written. */
@@ -122,7 +120,7 @@ export class LogOutput {
         this.#inTrouble = false
         this.#torn = written < chunk.length
         if (this.#torn) this.#send(chunk.subarray(written), lines)
-        else this.#next()
+        else this.#gather()
       } else if (error.code === 'EAGAIN') {
         setTimeout(() => this.#send(chunk, lines), BUSY_RETRY_MS)
       } else {
@@ -133,6 +131,15 @@ export class LogOutput {
         this.#next()
       }
     })
+  }
+
+  /**
+   * One write for the lines of some milliseconds: a write costs as much as the rest of a line. What is logged
+   * right before `process.exit` is still here then, see `flushSync`.
+   */
+  #gather(): void {
+    if (this.#waitingBytes >= CHUNK_BYTES || this.#idle.length > 0 || this.#waiting.length === 0) this.#next()
+    else setTimeout(() => this.#next(), GATHER_MS)
   }
 
   #next(): void {

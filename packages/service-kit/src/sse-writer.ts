@@ -146,10 +146,7 @@ class ResponseWriter implements SseWriter {
 
   #send(batch: string): void {
     const socket = this.#directSocket()
-    const flowing =
-      socket === undefined
-        ? this.raw.write(batch)
-        : socket.write(`${Buffer.byteLength(batch).toString(16)}\r\n${batch}\r\n`)
+    const flowing = socket === undefined ? this.raw.write(batch) : writeChunk(socket, batch)
     if (this.congested) {
       if (this.raw.writableLength > this.#maxBufferedBytes) this.raw.destroy()
       return
@@ -200,6 +197,12 @@ class ResponseWriter implements SseWriter {
     this.#resume()
     this.#onClose?.(this.raw.writableFinished)
   }
+}
+
+/** One chunk of RFC 9112, section 7.1. Text of ASCII only takes the shorter way through the socket. */
+function writeChunk(socket: Socket, text: string): boolean {
+  const bytes = Buffer.byteLength(text)
+  return socket.write(`${bytes.toString(16)}\r\n${text}\r\n`, bytes === text.length ? 'latin1' : 'utf8')
 }
 
 function responseHeaders(reply: FastifyReply, own: Record<string, string> = {}): OutgoingHttpHeaders {
