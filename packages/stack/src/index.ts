@@ -29,6 +29,13 @@ export {
 export { isSameProcess } from './process-identity.ts'
 export { durationMs, FAST_FACTOR, fasterRules, ruleFiles, writeFastRules } from './prometheus/fast-rules.ts'
 export {
+  alertmanagerConfig,
+  type Observation,
+  type ObserveOptions,
+  observeStack,
+  scrapeJobs
+} from './prometheus/observe-stack.ts'
+export {
   findAlertmanager,
   findAmtool,
   findPrometheus,
@@ -63,4 +70,5 @@ export { type ProcessEntry, readProcesses } from './stack/processes-file.ts'
 export { runCli } from './stack/run-cli.ts'
 export { startStack } from './stack/start-stack.ts'
 export type { DevOrganization, Stack, StackOptions } from './stack/types.ts'
+export { type CollectedSpan, startTraceCollector, type TraceCollector } from './trace-collector.ts'
 export { type WaitOptions, waitFor } from './wait-for.ts'
