@@ -10,6 +10,7 @@ import { executionTimeoutMs, type ServiceEnv } from './env.ts'
 import { createCapacity, localPlaces } from './plugins/capacity.ts'
 import { createRuntimeDatabase } from './plugins/database.ts'
 import { createEngines } from './plugins/engine.ts'
+import { createJournal } from './plugins/journal.ts'
 import { watchMemory } from './plugins/memory.ts'
 import { createModels } from './plugins/models.ts'
 import { createServiceAuth } from './plugins/service-auth.ts'
@@ -45,7 +46,10 @@ export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreT
   const { connections } = models.provider
   if (connections !== undefined) dependencyMetrics.observeHttpClient('model', connections)
   const instance = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
-  const engines = createEngines({ env, instance, models, tools, database, metrics, logger: app.log })
+  const { journal, close: closeJournal } = createJournal(env.DATABASE_URL)
+  const engines = createEngines({ env, instance, models, tools, database, journal, metrics, logger: app.log })
+  // Half of the grace is for runs to end by themselves, the rest to give them away where nothing is under way.
+  drain.onDrain(() => setTimeout(engines.handOver, env.SHUTDOWN_GRACE_MS / 2).unref())
   const memory = watchMemory({ highWater: env.RUNTIME_MEMORY_HIGH_WATER, metrics, logger: app.log })
   const places = localPlaces(createPlaces(env.RUNTIME_MAX_CONCURRENT_EXECUTIONS))
   const capacity = createCapacity({ places, memory, metrics, draining: () => drain.draining })
@@ -64,9 +68,9 @@ export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreT
   })
 
   app.addHook('onClose', async () => {
-    engines.close()
+    await engines.close()
     memory.close()
-    await Promise.all([tools.close(), models.provider.close(), database.close()])
+    await Promise.all([tools.close(), models.provider.close(), database.close(), closeJournal()])
   })
   return app
 }

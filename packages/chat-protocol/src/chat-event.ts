@@ -53,7 +53,12 @@ const bodies = {
     model: z.string(),
     traceId: z.string().optional(),
     /** Which runtime process answers; only on the wire from runtime to api. */
-    instance: z.string().optional()
+    instance: z.string().optional(),
+    /**
+     * Only on the wire from runtime to api, of an execution that another process began: the text with which the
+     * answer goes on. What the client has beyond it was never finished.
+     */
+    resumed: z.object({ text: z.string() }).optional()
   }),
   'plan.updated': z.object({ type: z.literal('plan.updated'), planId: id, steps: z.array(planStep).max(100) }),
   'step.updated': z.object({

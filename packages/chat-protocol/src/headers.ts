@@ -14,6 +14,8 @@ export const HEADERS = {
   /** api to runtime: milliseconds that are left for the execution. Relative, so clocks do not matter. */
   requestTimeoutMs: 'x-request-timeout-ms',
   attempt: 'x-attempt',
+  /** api to runtime, `1`: another runtime process began this execution; go on with it. */
+  resume: 'x-semibot-resume',
   orgId: 'x-org-id',
   traceparent: 'traceparent'
 } as const

@@ -206,6 +206,17 @@ export async function cancelDurableRun(db: Kysely<Database>, orgId: string, exec
   return (result.numAffectedRows ?? 0n) > 0n
 }
 
+/** What a run was asked to do; undefined when there is none of this id, or it has ended. */
+export async function findDurableRequest(db: Kysely<Database>, executionId: string): Promise<unknown> {
+  const row = await db
+    .selectFrom('durable_executions')
+    .select('request')
+    .where('id', '=', executionId)
+    .where('status', '=', 'running')
+    .executeTakeFirst()
+  return row?.request ?? undefined
+}
+
 async function listRecordedSteps(db: Kysely<Database>, orgId: string, executionId: string) {
   return await db
     .selectFrom('execution_steps')

@@ -34,6 +34,7 @@ export {
   type DurableStatus,
   endDurableRun,
   endLease,
+  findDurableRequest,
   type NewDurableRun,
   ownsDurableRun,
   type RecordedStep,

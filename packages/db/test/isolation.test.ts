@@ -35,7 +35,6 @@ await database.insertToolCall(db, ours.orgId, call)
 const page = { limit: 100 }
 const nothing = { items: [], nextCursor: null }
 
-/** Every function that takes an organisation: how `orgId` and `user` see or change what belongs to ours and Ann. */
 await database.beginDurableRun(db, {
   orgId: ours.orgId,
   executionId,
@@ -48,6 +47,7 @@ await database.beginDurableRun(db, {
   steps: []
 })
 
+/** Every function that takes an organisation: how `orgId` and `user` see or change what belongs to ours and Ann. */
 const access: Record<string, { ask: (orgId: string, user: string | null) => Promise<unknown>; none: unknown }> = {
   getSession: { ask: (orgId, user) => database.getSession(db, orgId, user, sessionId), none: undefined },
   listSessions: { ask: (orgId, user) => database.listSessions(db, orgId, user, page), none: nothing },

@@ -23,8 +23,9 @@ export const MAX_DELTAS_BYTES = LIMITS.streamBytes - 4 * LIMITS.eventBytes
 /** A longer piece of text is sent as several events, in UTF-16 units. */
 export const MAX_DELTA_LENGTH = 16_384
 
-/** Largest input that a model may give to a tool. */
+/** Largest input that a model may give to a tool, and to all tools that it calls in one turn. */
 export const MAX_TOOL_INPUT_BYTES = 32 * 1024
+export const MAX_TOOL_INPUTS_BYTES = 512 * 1024
 
 /** How many events of one execution are kept for readers that come later or fall behind. */
 export const EVENT_LOG_LIMITS = {
@@ -53,3 +54,26 @@ export const DB_STATEMENT_TIMEOUT_MS = 5_000
 /** Whether the database answers is asked at most this often, and waited for at most this long. */
 export const READY_CACHE_MS = 1_000
 export const READY_TIMEOUT_MS = 500
+
+/**
+ * A process that was not heard of for this long has lost its durable runs. It says that it lives this often while it
+ * has any, and otherwise just often enough to be believed when it calls another process dead.
+ */
+export const LEASE_MS = 1_500
+export const LEASE_RENEW_MS = 250
+export const LEASE_IDLE_MS = 1_000
+
+/** How long a run that is to be taken over is waited for, and how often it is asked for. */
+export const TAKEOVER_TIMEOUT_MS = 5_000
+export const TAKEOVER_POLL_MS = 100
+
+/** How long a tool with effects waits for the journal, without which it must not run. */
+export const JOURNAL_TIMEOUT_MS = 15_000
+
+/** How long the end of a run is tried to be written: of an answer, and of any other end. */
+export const JOURNAL_END_MS = 15_000
+export const JOURNAL_GIVE_UP_MS = 1_000
+
+/** Connections to Postgres for the journal, and for the lease alone, which must never queue. */
+export const JOURNAL_POOL_MAX = 4
+export const LEASE_POOL_MAX = 1

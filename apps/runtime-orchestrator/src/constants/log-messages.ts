@@ -5,6 +5,8 @@ export const LOG = {
   executionFailed: '[Runtime] execution failed',
   executionCancelled: '[Runtime] execution cancelled',
   executionInterrupted: '[Runtime] execution interrupted',
+  executionTakenOver: '[Runtime] execution taken over from another process',
+  executionLost: '[Runtime] execution lost to another process: stopped here',
   unexpectedError: '[Runtime] unexpected error in an execution',
   toolFailed: '[Runtime] tool failed',
   toolOutputCut: '[Runtime] tool output cut',

@@ -45,7 +45,7 @@ export interface Execution {
   attend(flow?: FlowControl): () => void
 }
 
-/** Runs executions. `inline` does so in this process and loses them with it; a durable engine takes them up again. */
+/** Runs executions. `InlineEngine` does so in this process and loses them with it, `DurableEngine` takes them up again. */
 export interface ExecutionEngine {
   /**
    * The execution of this id and attempt when there is one, so that sending a request twice runs it once.
@@ -54,8 +54,11 @@ export interface ExecutionEngine {
   find(request: ExecuteRequest, attempt: number): Execution | undefined
   /** Begins an execution; its first event is written when this returns. */
   start(request: ExecuteRequest, call: ExecutionCall): Execution
-  /** Takes up an execution that another process began; undefined when nothing of it was kept. */
-  resume(executionId: string, call: ExecutionCall): Promise<Execution | undefined>
+  /**
+   * Goes on with an execution that another process began, or begins it anew when nothing of it was kept. Its first
+   * event comes when that is known, and says what its text begins with.
+   */
+  resume(request: ExecuteRequest, call: ExecutionCall): Execution
   /** Stops an execution and resolves when it has ended; false when there is none of this id. An ended one stays as it is. */
   cancel(executionId: string, reason: CancelReason): Promise<boolean>
   /** Ends an execution because this process goes away: its last event is `execution.interrupted`. */

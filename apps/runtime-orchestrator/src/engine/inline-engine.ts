@@ -1,5 +1,6 @@
 import type { CancelReason, ExecuteRequest } from '@semibot/chat-protocol'
 import { RequestError } from '@semibot/service-kit'
+import type { Durability } from './durability.ts'
 import type { ExecutionEvents } from './event-log.ts'
 import type { Execution, ExecutionCall, ExecutionEngine, ExecutionReport } from './execution-engine.ts'
 import { fingerprintOf, type InlineEngineOptions, InlineExecution } from './inline-execution.ts'
@@ -22,16 +23,17 @@ export class InlineEngine implements ExecutionEngine {
     return known
   }
 
-  start(request: ExecuteRequest, call: ExecutionCall): Execution {
+  /** `durability` is there for an engine that keeps runs beyond this process. */
+  start(request: ExecuteRequest, call: ExecutionCall, durability?: Durability): Execution {
     this.#executions.get(request.executionId)?.stop({ kind: 'cancelled', reason: 'disconnect' })
-    const execution = new InlineExecution(request, call, this.#options)
+    const execution = new InlineExecution(request, call, this.#options, durability)
     this.#executions.set(request.executionId, execution)
     return execution
   }
 
-  /** Nothing is kept outside of the process that runs, so there is nothing to take up. */
-  async resume(): Promise<undefined> {
-    return undefined
+  /** Nothing is kept outside of the process that runs: what it began elsewhere begins anew. */
+  resume(request: ExecuteRequest, call: ExecutionCall): Execution {
+    return this.start(request, call)
   }
 
   async cancel(executionId: string, reason: CancelReason): Promise<boolean> {

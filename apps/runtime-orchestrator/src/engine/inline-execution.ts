@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { ExecuteRequest } from '@semibot/chat-protocol'
 import { Answer } from '../agent/answer.ts'
-import type { RunContext, Runner } from '../agent/run-context.ts'
+import type { RunContext } from '../agent/run-context.ts'
+import { inlineSteps } from '../agent/step.ts'
 import { type BudgetLimits, mergeLimits, StepBudget } from '../agent/step-budget.ts'
 import { Attendance, NEVER_CONGESTED } from './attendance.ts'
+import type { Durability, ExecutionHandle, StepRunner } from './durability.ts'
 import type { EventLog, ExecutionEvents } from './event-log.ts'
 import type { Execution, ExecutionCall, ExecutionReport } from './execution-engine.ts'
 import { type Outcome, runExecution } from './run-execution.ts'
@@ -14,7 +16,7 @@ export interface InlineEngineOptions {
   instance: string
   log: EventLog
   limits: BudgetLimits
-  run: Runner
+  run: StepRunner
   observer: ExecutionObserver
 }
 
@@ -41,17 +43,23 @@ export class InlineExecution implements Execution {
   #work: Work | undefined
   readonly #signal: AbortSignal
 
-  constructor(request: ExecuteRequest, call: ExecutionCall, options: InlineEngineOptions) {
+  /** `durability` makes it outlive this process. */
+  constructor(request: ExecuteRequest, call: ExecutionCall, options: InlineEngineOptions, durability?: Durability) {
     this.attempt = call.attempt
     this.fingerprint = fingerprintOf(request)
     this.events = options.log.open(request.executionId)
-    const attendance = new Attendance(() => this.stop({ kind: 'cancelled', reason: 'disconnect' }))
-    const work = createWork(request, call, options.limits, this.events, attendance)
+    const attendance = new Attendance(() => {
+      if (!durability?.isDurable) this.stop({ kind: 'cancelled', reason: 'disconnect' })
+    })
+    const emit: RunContext['emit'] = (event) => {
+      if (!durability?.holdsBack(event)) this.events.append(event)
+    }
+    const work = createWork(request, call, options.limits, emit, attendance)
     this.#work = work
     this.#signal = work.run.signal
     this.#report = beginReport(request, call)
-    work.run.emit(startedEvent(request, call, options.instance))
-    this.ended = this.#finish(work, request, call, options)
+    if (!durability?.beginsLate) work.run.emit(startedEvent(request, call, options.instance))
+    this.ended = this.#finish(work, request, call, options, durability)
   }
 
   attend(flow = NEVER_CONGESTED): () => void {
@@ -75,13 +83,29 @@ export class InlineExecution implements Execution {
     return { ...this.#report, lastSeq: this.events.lastSeq, usage: usage.totalTokens > 0 ? usage : null }
   }
 
-  async #finish(work: Work, request: ExecuteRequest, call: ExecutionCall, options: InlineEngineOptions) {
+  async #finish(
+    work: Work,
+    request: ExecuteRequest,
+    call: ExecutionCall,
+    options: InlineEngineOptions,
+    durability: Durability | undefined
+  ) {
     const startedAt = performance.now()
     const deadline = setTimeout(() => this.stop({ kind: 'deadline' }), Math.max(0, call.budgetMs))
     options.observer.started(request, call)
     // The first event is on its way to the caller before anything else is done.
     await new Promise((resolve) => setImmediate(resolve))
-    const outcome = await runExecution(work.run, options.run, call, startedAt)
+    const handle: ExecutionHandle = {
+      begin: (text) => work.run.emit({ ...startedEvent(request, call, options.instance), resumed: { text } }),
+      stop: (cause) => {
+        this.stop(cause)
+        return this.#signal.reason as Stop
+      },
+      remainingMs: () => Math.max(0, startedAt + call.budgetMs - performance.now())
+    }
+    const runner = (run: RunContext) =>
+      durability === undefined ? options.run(run, inlineSteps(run.signal)) : durability.run(run, handle, options.run)
+    const outcome = await runExecution(work.run, runner, call, startedAt, durability)
     clearTimeout(deadline)
     if (outcome.status === 'completed') this.content = work.run.answer.text
     this.#report = endReport(this.report(), outcome)
@@ -100,11 +124,10 @@ function createWork(
   request: ExecuteRequest,
   { traceparent }: ExecutionCall,
   limits: BudgetLimits,
-  events: ExecutionEvents,
+  emit: RunContext['emit'],
   attendance: Attendance
 ): Work {
   const controller = new AbortController()
-  const emit: RunContext['emit'] = (event) => events.append(event)
   const run: RunContext = {
     request,
     signal: controller.signal,

@@ -1,10 +1,11 @@
-import type { EventError, FinishReason } from '@semibot/chat-protocol'
+import type { ChatEventBody, EventError, FinishReason } from '@semibot/chat-protocol'
 import { estimateUsage } from '@semibot/llm'
 import { untilAborted } from '../agent/abort.ts'
 import { AnswerFull } from '../agent/answer.ts'
 import { conversation } from '../agent/conversation.ts'
 import { describeError, ExecutionError, isUnexpected } from '../agent/execution-error.ts'
 import type { RunContext, Runner } from '../agent/run-context.ts'
+import type { Durability } from './durability.ts'
 import type { ExecutionCall } from './execution-engine.ts'
 import { Stop } from './stop.ts'
 
@@ -23,11 +24,15 @@ export async function runExecution(
   run: RunContext,
   runner: Runner,
   call: ExecutionCall,
-  startedAt: number
+  startedAt: number,
+  durability?: Pick<Durability, 'settle'>
 ): Promise<Outcome> {
   try {
     // Whatever the work still does after its signal fired, the execution ends now.
     const finishReason = await untilAborted(unlessFull(run, runner(run)), run.signal)
+    // The end is written down before it is told.
+    if (durability !== undefined && !(await durability.settle({ status: 'completed', finishReason })))
+      return superseded(run)
     run.answer.complete(finishReason)
     run.emit({
       type: 'execution.completed',
@@ -39,24 +44,47 @@ export async function runExecution(
     })
     return { status: 'completed', finishReason }
   } catch (error) {
-    return error instanceof Stop ? stopped(run, error, call) : failed(run, error, call)
+    const end = error instanceof Stop ? stopped(run, error, call) : failed(run, error, call)
+    if (durability !== undefined && !(await settled(durability, end.outcome))) return superseded(run)
+    run.emit(end.event)
+    return end.outcome
   }
 }
 
-function stopped(run: RunContext, { why }: Stop, call: ExecutionCall): Outcome {
-  if (why.kind === 'deadline') return failed(run, deadlineExceeded(run, call), call)
-  if (why.kind === 'cancelled') {
-    run.emit({ type: 'execution.cancelled', reason: why.reason, ...usageOf(run) })
-    return { status: 'cancelled', reason: why.reason }
+/** A journal that refuses must not keep an execution from ending. */
+async function settled(durability: Pick<Durability, 'settle'>, outcome: Outcome): Promise<boolean> {
+  try {
+    return await durability.settle(outcome)
+  } catch {
+    return true
   }
-  run.emit({ type: 'execution.interrupted', reason: why.reason })
+}
+
+/** Another process has the run, and will tell how it ends. */
+function superseded(run: RunContext): Outcome {
+  run.emit({ type: 'execution.interrupted', reason: 'superseded' })
   return { status: 'interrupted' }
 }
 
-function failed(run: RunContext, cause: unknown, { requestId }: ExecutionCall): Outcome {
+/** How an execution ended, and the event that says so. */
+interface End {
+  outcome: Outcome
+  event: ChatEventBody
+}
+
+function stopped(run: RunContext, { why }: Stop, call: ExecutionCall): End {
+  if (why.kind === 'deadline') return failed(run, deadlineExceeded(run, call), call)
+  if (why.kind === 'cancelled') {
+    const event = { type: 'execution.cancelled' as const, reason: why.reason, ...usageOf(run) }
+    return { event, outcome: { status: 'cancelled', reason: why.reason } }
+  }
+  return { event: { type: 'execution.interrupted', reason: why.reason }, outcome: { status: 'interrupted' } }
+}
+
+function failed(run: RunContext, cause: unknown, { requestId }: ExecutionCall): End {
   const error = describeError(cause, requestId)
-  run.emit({ type: 'execution.failed', error, ...usageOf(run) })
-  return { status: 'failed', error, ...(isUnexpected(cause) ? { unexpected: cause } : {}) }
+  const event = { type: 'execution.failed' as const, error, ...usageOf(run) }
+  return { event, outcome: { status: 'failed', error, ...(isUnexpected(cause) ? { unexpected: cause } : {}) } }
 }
 
 /**

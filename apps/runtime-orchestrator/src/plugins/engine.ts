@@ -4,13 +4,16 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { ModelAccess } from '../agent/model-access.ts'
 import { createAgentObserver } from '../agent/observe.ts'
 import { runAgent } from '../agent/run-agent.ts'
-import type { Runner } from '../agent/run-context.ts'
 import { runPlain } from '../agent/run-plain.ts'
 import { runProbe } from '../agent/run-probe.ts'
-import { inlineSteps } from '../agent/step.ts'
-import { EVENT_LOG_LIMITS, EVENT_LOG_SWEEP_MS } from '../constants/config.ts'
+import { EVENT_LOG_LIMITS, EVENT_LOG_SWEEP_MS, LEASE_IDLE_MS, LEASE_MS, LEASE_RENEW_MS } from '../constants/config.ts'
+import { LOG } from '../constants/log-messages.ts'
+import type { StepRunner } from '../engine/durability.ts'
+import { DurableEngine } from '../engine/durable-engine.ts'
 import type { ExecutionEngine } from '../engine/execution-engine.ts'
 import { InlineEngine } from '../engine/inline-engine.ts'
+import type { Journal } from '../engine/journal.ts'
+import { Lease } from '../engine/lease.ts'
 import { MemoryEventLog } from '../engine/memory-event-log.ts'
 import type { ToolCatalogue } from '../tools/catalogue.ts'
 import type { RuntimeDatabase } from './database.ts'
@@ -29,6 +32,7 @@ export interface EngineParts {
   models: ModelAccess
   tools: ToolCatalogue
   database: RuntimeDatabase
+  journal: Journal
   metrics: RuntimeMetrics
   logger: FastifyBaseLogger
 }
@@ -38,12 +42,15 @@ export interface Engines {
   engine: ExecutionEngine
   /** Runs probes: neither counted, logged, nor findable. */
   probes: ExecutionEngine
-  close(): void
+  /** This process will end: durable runs are given to others, each when it has come to the end of a step. */
+  handOver(): void
+  /** Gives up the durable runs that are left. */
+  close(): Promise<void>
 }
 
 /** The engine with everything that an execution needs. */
 export function createEngines(parts: EngineParts): Engines {
-  const { env, instance, models, tools, metrics, logger } = parts
+  const { env, instance, journal, models, tools, metrics, logger } = parts
   const limits = {
     maxSteps: env.RUNTIME_MAX_STEPS,
     maxToolCalls: env.RUNTIME_MAX_TOOL_CALLS,
@@ -52,20 +59,45 @@ export function createEngines(parts: EngineParts): Engines {
     prices: env.LLM_PRICES
   }
   const observer = createAgentObserver(parts)
-  const run: Runner = async (context) => {
+  const run: StepRunner = async (context, runStep) => {
     const { agent, orgId } = context.request
     if (agent.tools.length === 0) return runPlain(context, models, metrics)
     const model = models.agentModel(agent.model)
     const agentTools = await tools.select(orgId, agent.tools)
-    return runAgent(context, { model, tools: agentTools, runStep: inlineSteps(context.signal), observer })
+    return runAgent(context, { model, tools: agentTools, runStep, observer })
   }
 
   const log = new MemoryEventLog({ ...EVENT_LOG_LIMITS, onDropped: (id) => engine.forget(id) })
-  const engine = new InlineEngine({ instance, log, limits, run, observer: createExecutionLog(logger) })
+  const lease = new Lease({
+    renew: () => journal.renewLease(instance),
+    leaseMs: LEASE_MS,
+    renewMs: LEASE_RENEW_MS,
+    idleMs: LEASE_IDLE_MS
+  })
+  const engine = new DurableEngine({
+    instance,
+    log,
+    limits,
+    run,
+    observer: createExecutionLog(logger),
+    journal,
+    lease,
+    onTakenOver: ({ executionId, sessionId, orgId }, epoch) =>
+      logger.info({ executionId, sessionId, orgId, owners: epoch }, LOG.executionTakenOver),
+    onLost: ({ executionId, sessionId, orgId }) => logger.warn({ executionId, sessionId, orgId }, LOG.executionLost)
+  })
   const sweeper = setInterval(() => log.sweep(), EVENT_LOG_SWEEP_MS).unref()
 
   const probeLog = new MemoryEventLog({ ...EVENT_LOG_LIMITS, processBytes: 0, onDropped: (id) => probes.forget(id) })
-  const probeRun: Runner = (context) => runProbe(context)
+  const probeRun: StepRunner = (context) => runProbe(context)
   const probes = new InlineEngine({ instance, log: probeLog, limits, run: probeRun, observer: SILENT })
-  return { engine, probes, close: () => clearInterval(sweeper) }
+  return {
+    engine,
+    probes,
+    handOver: () => engine.handOver(),
+    close: async () => {
+      clearInterval(sweeper)
+      await engine.close()
+    }
+  }
 }

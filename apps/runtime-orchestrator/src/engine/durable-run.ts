@@ -1,0 +1,267 @@
+import type { ChatEventBody, ExecuteRequest, FinishReason, ToolEffect, Usage } from '@semibot/chat-protocol'
+import type { DurableRunRef, RecordedStep } from '@semibot/db'
+import { ExecutionError } from '../agent/execution-error.ts'
+import type { RunContext } from '../agent/run-context.ts'
+import type { RunStep, StepAttempt } from '../agent/step.ts'
+import { JOURNAL_END_MS, JOURNAL_GIVE_UP_MS, JOURNAL_TIMEOUT_MS } from '../constants/config.ts'
+import type { Durability, ExecutionHandle, StepRunner } from './durability.ts'
+import type { Journal } from './journal.ts'
+import type { Lease } from './lease.ts'
+import { condenseReplay } from './replay.ts'
+import { throughOutages } from './retry.ts'
+import type { Outcome } from './run-execution.ts'
+import { takeOver } from './take-over.ts'
+
+export interface DurableRunOptions {
+  journal: Journal
+  lease: Lease
+  /** This process, as the owner of runs. */
+  instance: string
+  /** Another process has begun this run: take it from the journal, or begin anew when it is not there. */
+  resumed: boolean
+  /** Told when the run is taken from another process, and when another process has taken it from this one. */
+  onTakenOver?: (request: ExecuteRequest, epoch: number) => void
+  onLost?: (request: ExecuteRequest) => void
+}
+
+/** How a run ended, as it is kept for whoever missed it. */
+export interface StoredOutcome {
+  content: string
+  finishReason?: FinishReason
+  usage?: Usage
+  error?: { code: string; message: string }
+}
+
+/**
+ * One run of an agent with tools. It begins in memory only and enters the journal at its first tool call, before the
+ * tool starts; from then on each step is looked up before it is run, and written down before the run goes on.
+ */
+export class DurableRun implements Durability {
+  readonly #options: DurableRunOptions
+  #handle!: ExecutionHandle
+  #run!: RunContext
+  #ref: DurableRunRef | undefined
+  #entering: Promise<DurableRunRef | undefined> | undefined
+  #leaveLease = (): void => undefined
+  /** Lapses of the lease that this run has survived. */
+  #lapses = 0
+  #lost = false
+  #handOver = false
+  /** Results of another process, by step. */
+  #recorded = new Map<string, unknown>()
+  /** Results of this process that are not in the journal yet. */
+  #unwritten: RecordedStep[] = []
+  /** Events that come from the journal, until the first step that does not. */
+  #replayed: ChatEventBody[] | undefined
+
+  constructor(options: DurableRunOptions) {
+    this.#options = options
+  }
+
+  get beginsLate(): boolean {
+    return this.#options.resumed
+  }
+
+  get isDurable(): boolean {
+    return this.#ref !== undefined
+  }
+
+  /** To be given to another process at the next model call. */
+  handOver(): void {
+    this.#handOver = true
+  }
+
+  holdsBack(event: ChatEventBody): boolean {
+    if (this.#replayed === undefined || event.type.startsWith('execution.')) return false
+    this.#replayed.push(event)
+    return true
+  }
+
+  async run(run: RunContext, handle: ExecutionHandle, work: StepRunner): Promise<FinishReason> {
+    this.#run = run
+    this.#handle = handle
+    const repeated = this.#options.resumed ? await this.#resume() : undefined
+    if (repeated !== undefined) return repeated
+    const finishReason = await work(run, this.#runStep)
+    this.#goLive()
+    return finishReason
+  }
+
+  async settle(outcome: Outcome): Promise<boolean> {
+    this.#goLive()
+    const { journal } = this.#options
+    const run = this.#ref
+    this.#leaveLease()
+    if (run === undefined || this.#lost) return !this.#lost
+    const isDone = outcome.status === 'completed'
+    const limitMs = isDone ? JOURNAL_END_MS : JOURNAL_GIVE_UP_MS
+    // The run's own signal has fired when it was stopped.
+    const limits = { isOutage: journal.isOutage, signal: new AbortController().signal, limitMs }
+    try {
+      if (outcome.status !== 'interrupted')
+        return await throughOutages(() => journal.end(run, outcome.status, this.#toStored(outcome)), limits)
+      await throughOutages(() => journal.release(run), limits)
+      return true
+    } catch (error) {
+      if (!journal.isOutage(error)) throw error
+      // The database stays away: the answer is here, and the row is ended by whoever finds it.
+      return true
+    }
+  }
+
+  async #resume(): Promise<FinishReason | undefined> {
+    const { request, signal, answer, budget } = this.#run
+    const { onTakenOver } = this.#options
+    const claim = await takeOver(this.#options, request, signal)
+    if (claim.kind === 'taken') {
+      this.#own(claim.epoch)
+      this.#recorded = new Map(claim.steps.map(({ name, result }) => [name, result]))
+      this.#replayed = []
+      onTakenOver?.(request, claim.epoch)
+      return undefined
+    }
+    if (claim.kind === 'none') {
+      this.#handle.begin('')
+      return undefined
+    }
+    const { content, finishReason, usage } = claim.outcome as StoredOutcome
+    if (claim.status !== 'completed' || finishReason === undefined)
+      throw new ExecutionError('RUNTIME_UNAVAILABLE', 'runtime', 'The execution was ended elsewhere.')
+    this.#replayed = []
+    answer.write(content)
+    if (usage !== undefined) budget.addUsage(usage)
+    this.#goLive()
+    return finishReason
+  }
+
+  readonly #runStep: RunStep = async <T>(
+    name: string,
+    effect: ToolEffect,
+    work: (attempt: StepAttempt) => Promise<T>
+  ): Promise<T> => {
+    if (this.#recorded.has(name)) return this.#recorded.get(name) as T
+    this.#goLive()
+    const { signal } = this.#run
+    const isTool = name.startsWith('tool:')
+    if (isTool) await this.#enter(effect)
+    const run = this.#ref
+    if (run === undefined) return this.#remember(name, effect, await work({ signal, begunBefore: false }))
+    await this.#mustOwn(run)
+    // Between two turns nothing is under way: whoever takes over from here repeats nothing.
+    if (this.#handOver && !isTool) this.#interrupt()
+    const begun = effect === 'none' ? { begunBefore: false } : await this.#noteBegin(run, name, effect)
+    const result = await work({ signal, ...begun })
+    await this.#write(run, toStep(name, effect, result))
+    return result
+  }
+
+  /** The run enters the journal, with what it has done so far. */
+  async #enter(effect: ToolEffect): Promise<void> {
+    if (this.#ref !== undefined) return
+    this.#entering ??= this.#writeRun(effect).finally(() => {
+      this.#entering = undefined
+    })
+    await this.#entering
+    // Another tool of this turn, without effects, may have given up earlier than this one may.
+    if (this.#ref === undefined && effect !== 'none') await this.#enter(effect)
+  }
+
+  async #writeRun(effect: ToolEffect): Promise<undefined> {
+    const { journal, lease, instance } = this.#options
+    const { request, signal } = this.#run
+    const { orgId, executionId, sessionId, messageId, agent } = request
+    const leave = lease.use()
+    const limits = { isOutage: journal.isOutage, signal, limitMs: effect === 'none' ? 0 : JOURNAL_TIMEOUT_MS }
+    try {
+      await throughOutages(async () => {
+        await journal.renewLease(instance)
+        const ids = { orgId, executionId, sessionId, messageId, owner: instance, agent: agent.slug }
+        const remainingMs = this.#handle.remainingMs()
+        if (!(await journal.begin({ ...ids, request, remainingMs, steps: this.#unwritten }))) this.#lose()
+      }, limits)
+    } catch (error) {
+      leave()
+      if (!journal.isOutage(error)) throw error
+      // What has no effect may go on without a journal; the next tool tries again.
+      if (effect === 'none') return
+      throw new ExecutionError('RUNTIME_DEPENDENCY', 'runtime', 'The journal of runs cannot be written.', {
+        cause: error
+      })
+    }
+    leave()
+    this.#own(1)
+    this.#unwritten = []
+  }
+
+  #own(epoch: number): void {
+    const { lease, instance } = this.#options
+    const { orgId, executionId } = this.#run.request
+    this.#leaveLease = lease.use()
+    this.#lapses = lease.lapses
+    this.#ref = { orgId, executionId, owner: instance, epoch }
+  }
+
+  /** Nothing is begun by a process whose lease has lapsed before it knows that the run is still its own. */
+  async #mustOwn(run: DurableRunRef): Promise<void> {
+    const { journal, lease } = this.#options
+    const { signal } = this.#run
+    if (lease.isValid && lease.lapses === this.#lapses) return
+    await lease.ensure(signal)
+    const { lapses } = lease
+    if (!(await throughOutages(() => journal.owns(run), { isOutage: journal.isOutage, signal }))) this.#lose()
+    this.#lapses = lapses
+  }
+
+  async #noteBegin(run: DurableRunRef, name: string, effect: ToolEffect): Promise<{ begunBefore: boolean }> {
+    const { journal } = this.#options
+    const { signal } = this.#run
+    const note = () => journal.beginStep(run, { name, effect })
+    return (await throughOutages(note, { isOutage: journal.isOutage, signal })) ?? this.#lose()
+  }
+
+  async #write(run: DurableRunRef, step: RecordedStep): Promise<void> {
+    const { journal } = this.#options
+    const { signal } = this.#run
+    const record = () => journal.recordStep(run, step)
+    if (!(await throughOutages(record, { isOutage: journal.isOutage, signal }))) this.#lose()
+  }
+
+  #remember<T>(name: string, effect: ToolEffect, result: T): T {
+    this.#unwritten.push(toStep(name, effect, result))
+    return result
+  }
+
+  /** Another process has the run: this one stops where it is. */
+  #lose(): never {
+    if (!this.#lost) this.#options.onLost?.(this.#run.request)
+    this.#lost = true
+    throw this.#handle.stop({ kind: 'interrupted', reason: 'superseded' })
+  }
+
+  #interrupt(): never {
+    throw this.#handle.stop({ kind: 'interrupted', reason: 'shutdown' })
+  }
+
+  /** What follows is new: the reader hears what the journal held. */
+  #goLive(): void {
+    const events = this.#replayed
+    if (events === undefined) return
+    this.#replayed = undefined
+    this.#handle.begin(this.#run.answer.text)
+    for (const event of condenseReplay(events)) this.#run.emit(event)
+  }
+
+  #toStored(outcome: Outcome): StoredOutcome {
+    const { answer, budget } = this.#run
+    const stored = { content: answer.text, usage: budget.usage }
+    if (outcome.status === 'completed') return { ...stored, finishReason: outcome.finishReason }
+    if (outcome.status !== 'failed') return stored
+    const { code, message } = outcome.error
+    return { ...stored, error: { code, message } }
+  }
+}
+
+function toStep(name: string, effect: ToolEffect, result: unknown): RecordedStep {
+  const status = name.startsWith('tool:') ? (result as { status?: unknown }).status : undefined
+  return { name, effect, result, ...(typeof status === 'string' ? { status } : {}) }
+}

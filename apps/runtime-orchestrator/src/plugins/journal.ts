@@ -1,0 +1,58 @@
+import { executeRequestSchema } from '@semibot/chat-protocol'
+import {
+  beginDurableRun,
+  beginStep,
+  claimDurableRun,
+  createDatabase,
+  DatabaseTimeoutError,
+  DatabaseUnavailableError,
+  endDurableRun,
+  endLease,
+  findDurableRequest,
+  ownsDurableRun,
+  recordStep,
+  releaseDurableRun,
+  renewLease
+} from '@semibot/db'
+import {
+  DB_CONNECT_TIMEOUT_MS,
+  DB_STATEMENT_TIMEOUT_MS,
+  JOURNAL_POOL_MAX,
+  LEASE_MS,
+  LEASE_POOL_MAX
+} from '../constants/config.ts'
+import type { Journal } from '../engine/journal.ts'
+
+export interface JournalHandle {
+  journal: Journal
+  close(): Promise<void>
+}
+
+/** The journal of durable runs in Postgres. Nothing is connected before the first call. */
+export function createJournal(url: string): JournalHandle {
+  const open = (applicationName: string, max: number, statementTimeoutMs: number) =>
+    createDatabase({ url, max, applicationName, connectionTimeoutMs: DB_CONNECT_TIMEOUT_MS, statementTimeoutMs })
+  const { db, close } = open('semibot-runtime-journal', JOURNAL_POOL_MAX, DB_STATEMENT_TIMEOUT_MS)
+  // The lease has a connection of its own: behind a queue it would lapse while this process lives.
+  const lease = open('semibot-runtime-lease', LEASE_POOL_MAX, LEASE_MS)
+  const journal: Journal = {
+    renewLease: (instance) => renewLease(lease.db, instance, LEASE_MS),
+    endLease: (instance) => endLease(lease.db, instance),
+    begin: (run) => beginDurableRun(db, run),
+    claim: (run) => claimDurableRun(db, run, LEASE_MS),
+    owns: (run) => ownsDurableRun(db, run),
+    beginStep: (run, step) => beginStep(db, run, step),
+    recordStep: (run, step) => recordStep(db, run, step),
+    end: (run, status, outcome) => endDurableRun(db, run, status, outcome),
+    release: (run) => releaseDurableRun(db, run),
+    request: async (executionId) => {
+      const parsed = executeRequestSchema.safeParse(await findDurableRequest(db, executionId))
+      return parsed.data
+    },
+    isOutage: (error) => error instanceof DatabaseUnavailableError || error instanceof DatabaseTimeoutError
+  }
+  return {
+    journal,
+    close: async () => void (await Promise.all([close(), lease.close()]))
+  }
+}
