@@ -3,6 +3,7 @@ import { errorEnvelope, HEADERS } from '@semibot/chat-protocol'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { RequestError } from './request-error.ts'
 import { toRequestError } from './to-request-error.ts'
+import { traceIdOf } from './tracing/traceparent.ts'
 
 /** Turns an error into the answer to give; undefined leaves it to the rules of `toRequestError`. */
 export type ErrorMapper = (error: unknown) => RequestError | undefined
@@ -10,7 +11,10 @@ export type ErrorMapper = (error: unknown) => RequestError | undefined
 /** Answers any error in the envelope, and logs what is our own fault. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, map?: ErrorMapper): void {
   const answer = map?.(error) ?? toRequestError(error)
-  if (answer.code === 'INTERNAL') request.log.error({ err: answer.cause ?? answer }, 'request failed unexpectedly')
+  if (answer.code === 'INTERNAL') {
+    const fields = { traceId: traceIdOf(request.traceparent), err: answer.cause ?? answer }
+    request.log.error(fields, 'request failed unexpectedly')
+  }
   void reply
     .code(answer.statusCode)
     .headers(answer.headers)
@@ -40,7 +44,10 @@ function endAfterHijack(route: RouteOptions): void {
   route.handler = function handle(request, reply) {
     const destroyed = (error: unknown): boolean => {
       if (!reply.sent || reply.raw.writableEnded) return false
-      request.log.error({ err: error }, 'request failed after its answer had begun')
+      request.log.error(
+        { traceId: traceIdOf(request.traceparent), err: error },
+        'request failed after its answer had begun'
+      )
       reply.raw.destroy()
       return true
     }

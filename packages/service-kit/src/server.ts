@@ -13,6 +13,9 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import type { Logger } from 'pino'
 import { answerClientError, answerError, type ErrorMapper, installErrorHandlers } from './error-handler.ts'
 import { parseJsonBody } from './json-body.ts'
+import { installHttpSpans } from './tracing/http-spans.ts'
+import { traceIdOf } from './tracing/traceparent.ts'
+import { NO_TRACING, type Tracing } from './tracing/tracing.ts'
 
 /** A Fastify server whose routes take zod schemas. */
 export type Server = FastifyInstance<
@@ -29,6 +32,8 @@ export interface ServerOptions {
   trustProxy?: string[] | undefined
   /** Answers for errors that the app knows; asked before the general rules. */
   mapError?: ErrorMapper
+  /** Records a span of every request but health checks and scrapes. Default: none. */
+  tracing?: Tracing
   /** How long the head of a request may take, milliseconds. Default 15 s. */
   headersTimeoutMs?: number
   /** How long a whole request may take to arrive, milliseconds. Default 30 s. */
@@ -45,6 +50,7 @@ const REQUEST_ID = /^[\w-]{1,64}$/
  */
 export function createServer(options: ServerOptions): Server {
   const { logger, trustProxy = [], mapError, headersTimeoutMs = 15_000, requestTimeoutMs = 30_000 } = options
+  const { tracing = NO_TRACING } = options
   const app = fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
@@ -79,6 +85,7 @@ export function createServer(options: ServerOptions): Server {
       done(error as Error)
     }
   })
+  installHttpSpans(app, tracing)
   app.addHook('onRequest', (request, reply, done) => {
     reply.header(HEADERS.requestId, request.id)
     done()
@@ -87,6 +94,7 @@ export function createServer(options: ServerOptions): Server {
     const failed = reply.statusCode >= 500
     if (failed || logger.isLevelEnabled('debug')) {
       const fields = {
+        traceId: traceIdOf(request.traceparent),
         method: request.method,
         route: request.routeOptions.url ?? 'unmatched',
         status: reply.statusCode,
