@@ -50,7 +50,7 @@ COPY --from=runtime-files /out/ /
 ENV RUNTIME_HOST=0.0.0.0
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=3s --start-period=20s --retries=3 CMD ["node", "/app/healthcheck.mjs", "RUNTIME_PORT", "8000", "RUNTIME_TLS_CERT"]
-CMD ["node", "/app/apps/runtime-orchestrator/dist/server.js"]
+CMD ["semibot-runtime"]
 
 FROM base AS simulator
 COPY --from=simulator-files /out/ /
