@@ -2,7 +2,7 @@ import type { FinishReason, Usage } from '@semibot/chat-protocol'
 import { estimateUsage, LlmError, withOneRetry } from '@semibot/llm'
 import { finishReasonOf } from '@semibot/llm/ai-sdk'
 import { AISDKError, type LanguageModelUsage, type ModelMessage, streamText, type ToolSet } from 'ai'
-import { MODEL_FIRST_BYTE_TIMEOUT_MS, MODEL_IDLE_TIMEOUT_MS } from '../constants/config.ts'
+import { MAX_TOOL_INPUTS_BYTES, MODEL_FIRST_BYTE_TIMEOUT_MS, MODEL_IDLE_TIMEOUT_MS } from '../constants/config.ts'
 import { untilDrained } from './abort.ts'
 import type { AgentModel } from './model-access.ts'
 import type { RunContext } from './run-context.ts'
@@ -27,6 +27,15 @@ export interface ModelTurn {
 }
 
 type Asked = ReturnType<typeof streamText<ToolSet>>
+
+/** Parts of an answer that are something of it; the others only say that one begins or ends. */
+const CONTENT: ReadonlySet<string> = new Set([
+  'text-delta',
+  'reasoning-delta',
+  'tool-input-start',
+  'tool-input-delta',
+  'tool-call'
+])
 
 /** Something that the AI SDK reports of the model, as opposed to an error of ours. */
 class ModelFailure extends Error {
@@ -64,6 +73,7 @@ async function askOnce(
     idleTimeoutMs: MODEL_IDLE_TIMEOUT_MS
   })
   run.modelSilentSince = performance.now()
+  let inputBytes = 0
   try {
     const result = streamText({
       ...settingsOf(run),
@@ -78,13 +88,17 @@ async function askOnce(
     for await (const part of result.stream) {
       if (part.type === 'error') throw new ModelFailure('the model failed', { cause: part.error })
       if (part.type === 'abort') throw watchdog.signal.reason
-      if (part.type === 'start' || part.type === 'start-step') continue
+      if (!CONTENT.has(part.type)) continue
       attempt.touched = true
       run.modelSilentSince = undefined
       watchdog.touch()
-      if (part.type === 'text-delta' || part.type === 'reasoning-delta') budget.spendPiece()
+      budget.spendPiece()
       if (part.type === 'text-delta') answer.write(part.text)
       else if (part.type === 'reasoning-delta') answer.reason(part.text)
+      else if (part.type === 'tool-input-delta') {
+        inputBytes += Buffer.byteLength(part.delta)
+        if (inputBytes > MAX_TOOL_INPUTS_BYTES) throw tooMuchInput()
+      }
       if (!flow.congested) continue
       watchdog.pause()
       await untilDrained(flow, watchdog.signal)
@@ -92,7 +106,11 @@ async function askOnce(
     }
     return await toTurn(result, messages)
   } catch (error) {
-    if (watchdog.signal.aborted) throw watchdog.signal.reason
+    if (watchdog.signal.aborted) {
+      // A model that was silent for so long is not worth another wait.
+      attempt.touched = true
+      throw watchdog.signal.reason
+    }
     watchdog.abandon()
     if (error instanceof ModelFailure) throw explain(error.cause)
     throw AISDKError.isInstance(error) ? explain(error) : error
@@ -100,6 +118,11 @@ async function askOnce(
     run.modelSilentSince = undefined
     watchdog.stop()
   }
+}
+
+function tooMuchInput(): LlmError {
+  const message = `The model wrote more than ${MAX_TOOL_INPUTS_BYTES} bytes of arguments for tools.`
+  return new LlmError('LLM_UNAVAILABLE', message)
 }
 
 function settingsOf({ request: { agent }, headers }: RunContext) {
@@ -123,6 +146,8 @@ async function toTurn(result: Asked, asked: ModelMessage[]): Promise<ModelTurn> 
   const finishReason = finishReasonOf(unified)
   if (finishReason === undefined)
     throw new LlmError('LLM_UNAVAILABLE', 'The answer of the model provider broke off before its end.')
+  if (finishReason === 'stop' && text === '' && toolCalls.length === 0)
+    throw new LlmError('LLM_UNAVAILABLE', 'The model answered with nothing.')
   const calls = toolCalls.map((call) => ({
     id: call.toolCallId,
     name: call.toolName,
