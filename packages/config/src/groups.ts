@@ -9,6 +9,7 @@ import { runtimeGroup } from './groups/runtime.ts'
 import { serverGroup } from './groups/server.ts'
 import { simulatorGroup } from './groups/simulator.ts'
 import { startGroup } from './groups/start.ts'
+import { tracingGroup } from './groups/tracing.ts'
 import type { ValuesOf } from './key.ts'
 
 /** What `apps/api` reads. */
@@ -20,12 +21,21 @@ export const API_GROUPS = [
   llmGroup,
   databaseGroup,
   redisGroup,
+  tracingGroup,
   authGroup
 ] as const
 export type ApiEnv = ValuesOf<typeof API_GROUPS>
 
 /** What `apps/runtime-orchestrator` reads. */
-export const RUNTIME_GROUPS = [serverGroup, runtimeGroup, mcpGroup, llmGroup, databaseGroup, redisGroup] as const
+export const RUNTIME_GROUPS = [
+  serverGroup,
+  runtimeGroup,
+  mcpGroup,
+  llmGroup,
+  databaseGroup,
+  redisGroup,
+  tracingGroup
+] as const
 export type RuntimeEnv = ValuesOf<typeof RUNTIME_GROUPS>
 
 /** What `apps/llm-simulator` reads. */
@@ -47,6 +57,7 @@ export const ALL_GROUPS = [
   llmGroup,
   databaseGroup,
   redisGroup,
+  tracingGroup,
   authGroup,
   simulatorGroup
 ] as const

@@ -33,6 +33,12 @@ const GOOD: readonly [key: keyof AllEnv, text: string, value: unknown][] = [
   ['RUNTIME_SERVICE_TOKEN', 'new,old', ['new', 'old']],
   ['LLM_BASE_URL', 'https://models.example.com/openai/v1//', 'https://models.example.com/openai/v1'],
   ['LLM_API_KEY', '', undefined],
+  ['METRICS_PORT', '9101', 9101],
+  ['METRICS_PORT', '', undefined],
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'http://collector:4318/', 'http://collector:4318'],
+  ['OTEL_EXPORTER_OTLP_HEADERS', 'authorization=Bearer%20abc=, x-team=a b', 'authorization=Bearer%20abc=, x-team=a b'],
+  ['OTEL_RESOURCE_ATTRIBUTES', 'deployment.environment.name=', 'deployment.environment.name='],
+  ['OTEL_TRACES_SAMPLER_ARG', '0.25', 0.25],
   ['LLM_PRICES', '', []],
   [
     'LLM_PRICES',
@@ -64,6 +70,10 @@ for (const [key, text, value] of GOOD) {
 }
 
 const BAD: readonly [key: keyof AllEnv, text: string][] = [
+  ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318'],
+  ['OTEL_EXPORTER_OTLP_HEADERS', 'abc'],
+  ['OTEL_EXPORTER_OTLP_HEADERS', 'a=50%'],
+  ['OTEL_TRACES_SAMPLER', 'jaeger_remote'],
   ['CHAT_RUNTIME_ERROR_RATE_THRESHOLD', '70'],
   ['CHAT_RUNTIME_ERROR_RATE_THRESHOLD', '70%'],
   ['CHAT_RUNTIME_ERROR_RATE_THRESHOLD', '0,7'],

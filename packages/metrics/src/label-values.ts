@@ -63,6 +63,9 @@ export const TOOL_OUTCOMES = ['ok', 'error', 'denied', 'timeout', 'unknown'] as 
 /** `unavailable`: nothing was sent, or the server refused it; `stopped`: given up by its timeout, or with its execution. */
 export const MCP_CALL_OUTCOMES = ['ok', 'error', 'unavailable', 'unknown', 'stopped'] as const
 
+/** What became of a span that ended: `failed`: the collector did not take it; `dropped`: too many were waiting. */
+export const SPAN_OUTCOMES = ['exported', 'failed', 'dropped'] as const
+
 export const POOL_STATES = ['idle', 'used'] as const
 
 /** `down`: not connected, or not yet. */

@@ -21,6 +21,7 @@ import {
   REQUEST_OUTCOMES,
   SHADOW_VERDICTS,
   SHED_REASONS,
+  SPAN_OUTCOMES,
   STEP_BUCKETS,
   STEPS,
   TOKEN_TYPES,
@@ -264,6 +265,9 @@ export const SHARED_METRICS = {
     none
   ),
   buildInfo: gauge('service_build_info', 'Always 1; the label tells the version that runs.', { version: 'open' }),
+  traceSpans: counter('trace_spans_total', 'Spans that ended, by whether the trace collector has them.', {
+    outcome: SPAN_OUTCOMES
+  }),
   logLinesDropped: counter(
     'log_lines_dropped_total',
     'Log lines that were dropped because their target could not keep up.',

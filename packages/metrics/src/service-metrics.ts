@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { collectDefaultMetrics, type Registry } from '@prometheus-io/client'
 import { createCounter, createGauge, measured } from './instruments.ts'
-import { SHARED_METRICS } from './names.ts'
+import { SHARED_METRICS, SPAN_OUTCOMES } from './names.ts'
 import { readResourceLimits } from './resource-limits.ts'
 import type { ServiceMetricsOptions } from './types.ts'
 
@@ -23,13 +23,25 @@ export function createServiceMetrics(registry: Registry, options: ServiceMetrics
   createGauge(registry, SHARED_METRICS.cpuLimit).set(limits.cpuCores)
   createGauge(registry, SHARED_METRICS.memoryLimit).set(limits.memoryBytes)
   createGauge(registry, SHARED_METRICS.buildInfo).set({ version: options.version }, 1)
-  const { now = () => performance.now(), droppedLines = () => 0 } = options
+  const { now = () => performance.now(), droppedLines = () => 0, spans } = options
   let counted = 0
   createCounter(registry, SHARED_METRICS.logLinesDropped, {
     collect() {
       const dropped = Math.max(counted, measured(droppedLines()))
       this.inc(dropped - counted)
       counted = dropped
+    }
+  })
+  const told = { exported: 0, failed: 0, dropped: 0 }
+  createCounter(registry, SHARED_METRICS.traceSpans, {
+    collect() {
+      if (spans === undefined) return
+      const counts = spans()
+      for (const outcome of SPAN_OUTCOMES) {
+        const count = Math.max(told[outcome], measured(counts[outcome]))
+        this.inc({ outcome }, count - told[outcome])
+        told[outcome] = count
+      }
     }
   })
   let last = performance.eventLoopUtilization()

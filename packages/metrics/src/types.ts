@@ -10,6 +10,7 @@ import type {
   REQUEST_OUTCOMES,
   SHADOW_VERDICTS,
   SHED_REASONS,
+  SPAN_OUTCOMES,
   STEPS,
   TOOL_OUTCOMES,
   TRANSITION_REASONS
@@ -28,6 +29,7 @@ export type Step = (typeof STEPS)[number]
 export type RefusalReason = (typeof REFUSAL_REASONS)[number]
 export type MemoryLimit = (typeof MEMORY_LIMITS)[number]
 export type ToolOutcome = (typeof TOOL_OUTCOMES)[number]
+export type SpanOutcome = (typeof SPAN_OUTCOMES)[number]
 export type HttpPeer = (typeof HTTP_PEERS)[number]
 
 /** One finished attempt. `traceId`: 32 hex digits of a trace that is kept somewhere, for an exemplar. */
@@ -149,6 +151,8 @@ export interface ServiceMetricsOptions {
   version: string
   /** How many lines the log has dropped since the start of the process; read at each scrape. */
   droppedLines?: () => number
+  /** What became of the spans since the start of the process; read at each scrape. */
+  spans?: () => Record<SpanOutcome, number>
   /** Milliseconds of a clock that never goes back. Default `performance.now`. */
   now?: () => number
 }

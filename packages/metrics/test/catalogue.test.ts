@@ -71,7 +71,7 @@ t.test('every series of closed labels is there before anything happened', async 
 t.test('names follow the rules of Prometheus, but for the exceptions that are named', (t) => {
   t.equal(new Set(definitions.map((definition) => definition.name)).size, definitions.length, 'names are unique')
   for (const { name, help, type, labels, buckets } of definitions) {
-    t.match(name, /^(chat|runtime|db|redis|http|service|log)(_[a-z0-9]+)+$/)
+    t.match(name, /^(chat|runtime|db|redis|http|service|log|trace)(_[a-z0-9]+)+$/)
     t.equal(name.endsWith('_total'), type === 'counter', `${name} ends in _total when it is a counter`)
     t.notMatch(name, /_(counter|gauge|histogram|summary|count|sum|bucket)$/)
     if (!(LINT_EXCEPTIONS as readonly string[]).includes(name)) {

@@ -89,7 +89,13 @@ t.test('a service shows its limits, its version, dropped log lines and how busy 
   const registry = new Registry()
   let nowMs = 0
   let dropped = 3
-  createServiceMetrics(registry, { version: '9.8.7', now: () => nowMs, droppedLines: () => dropped })
+  let spans = { exported: 7, failed: 0, dropped: 2 }
+  createServiceMetrics(registry, {
+    version: '9.8.7',
+    now: () => nowMs,
+    droppedLines: () => dropped,
+    spans: () => spans
+  })
   const utilization = async () => (await readSeries(registry)).get('service_event_loop_utilization_ratio') ?? -1
   t.equal(await utilization(), 0, 'within the first second nothing is said')
   nowMs = 1000
@@ -99,6 +105,13 @@ t.test('a service shows its limits, its version, dropped log lines and how busy 
   t.equal(await utilization(), first, 'a scrape soon after shows the same')
   const series = await readSeries(registry)
   t.equal(series.get('log_lines_dropped_total'), 3)
+  t.equal(series.get('trace_spans_total{outcome="exported"}'), 7)
+  spans = { exported: 9, failed: 1, dropped: 2 }
+  const later = await readSeries(registry)
+  t.strictSame(
+    ['exported', 'failed', 'dropped'].map((outcome) => later.get(`trace_spans_total{outcome="${outcome}"}`)),
+    [9, 1, 2]
+  )
   for (const [next, shown] of [
     [5, 5],
     [Number.NaN, 5],
