@@ -4,6 +4,7 @@ import { loadEnv, RUNTIME_GROUPS } from '@semibot/config'
 import type { TestScope } from '@semibot/stack/test'
 import { pino } from 'pino'
 import { buildApp } from '../../src/app.ts'
+import type { Tool } from '../../src/tools/tool.ts'
 
 export const TOKEN = 'a-token-of-the-api'
 export const AUTHORIZED = { authorization: `Bearer ${TOKEN}` }
@@ -18,8 +19,15 @@ export interface TestApp {
   app: Awaited<ReturnType<typeof buildApp>>
 }
 
-/** The real app on a free port of this process, closed at teardown. Without `DATABASE_URL` it has no database. */
-export async function startApp(t: TestScope, environment: Record<string, string> = {}): Promise<TestApp> {
+/**
+ * The real app on a free port of this process, closed at teardown. Without `DATABASE_URL` it has no database. `tools`
+ * come beside the built-in ones.
+ */
+export async function startApp(
+  t: TestScope,
+  environment: Record<string, string> = {},
+  tools: readonly Tool[] = []
+): Promise<TestApp> {
   const env = loadEnv(RUNTIME_GROUPS, {
     environment: {
       NODE_ENV: 'test',
@@ -37,7 +45,12 @@ export async function startApp(t: TestScope, environment: Record<string, string>
       done()
     }
   })
-  const app = await buildApp(env, { logger: pino({ level: 'debug' }, lines) })
+  const app = await buildApp(env, {
+    logger: pino({ level: 'debug' }, lines),
+    moreTools: [
+      { tools: () => tools, owns: (name) => tools.some((tool) => tool.name === name), close: async () => undefined }
+    ]
+  })
   t.teardown(() => app.close())
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as AddressInfo
