@@ -1,0 +1,110 @@
+import {
+  type CallToolResult,
+  Client,
+  type JsonSchemaValidator,
+  type jsonSchemaValidator
+} from '@modelcontextprotocol/client'
+import { z } from 'zod'
+import { MCP_LIMITS, MCP_TIMES } from '../../constants/mcp.ts'
+import { HttpTransport } from './http-transport.ts'
+import type { McpServerConfig } from './server-config.ts'
+import { CLOSED, StdioTransport } from './stdio-transport.ts'
+
+export interface ConnectionEvents {
+  /** One line of a child's standard error. */
+  onStderr: (line: string) => void
+  /** The server says that its tools are others now. */
+  onToolsChanged: () => void
+}
+
+export interface ToolRequest {
+  /** By which the server knows the tool. */
+  tool: string
+  input: unknown
+  /** The same for every attempt at this call. */
+  idempotencyKey: string
+  timeoutMs: number
+  signal: AbortSignal
+}
+
+/** One connection to a server, from its handshake to its end; never opened again. */
+export interface Connection {
+  /** All entries of the server's tool list, unchecked; at most so many pages of it. */
+  listTools(signal: AbortSignal): Promise<unknown[]>
+  callTool(request: ToolRequest): Promise<CallToolResult>
+  /** Resolves with the reason when it is over, whoever ended it. */
+  readonly ended: Promise<string>
+  /** Resolves when nothing of it is left. */
+  close(reason: string): Promise<void>
+}
+
+/** Only what stands around the tools: one bad entry must not cost the others. */
+const toolPageSchema = z.looseObject({ tools: z.array(z.unknown()), nextCursor: z.string().optional() })
+
+/** Schemas for the output of tools are not looked at: to compile what a server sends is to run it. */
+const ANY_OUTPUT: jsonSchemaValidator = {
+  getValidator<T>(): JsonSchemaValidator<T> {
+    return (data) => ({ valid: true, data: data as T, errorMessage: undefined })
+  }
+}
+
+/**
+ * Connects to a server and introduces itself.
+ * @throws errors of the SDK, of `fetch`, or the reason of `signal`; then nothing is left of the attempt
+ */
+export async function openConnection(
+  { endpoint }: McpServerConfig,
+  version: string,
+  { onStderr, onToolsChanged }: ConnectionEvents,
+  signal: AbortSignal
+): Promise<Connection> {
+  const { promise: ended, resolve: onEnd } = Promise.withResolvers<string>()
+  const transport =
+    endpoint.kind === 'stdio'
+      ? new StdioTransport({ endpoint, onStderr, onEnd })
+      : new HttpTransport({ endpoint, onEnd })
+  const client = new Client({ name: 'semibot', version }, { capabilities: {}, jsonSchemaValidator: ANY_OUTPUT })
+  client.setNotificationHandler('notifications/tools/list_changed', onToolsChanged)
+  // Errors that matter end a request or the connection, and are seen there.
+  client.onerror = () => undefined
+  try {
+    await client.connect(transport, { signal, timeout: MCP_TIMES.connectMs[endpoint.kind] })
+  } catch (error) {
+    await transport.close()
+    const reason = await ended
+    // When it ended by itself, that says more than the error of whoever was waiting for it.
+    throw reason === CLOSED ? error : new ServerEnded(reason)
+  }
+  return {
+    ended,
+    close: (reason) => transport.close(reason),
+
+    listTools: async (listSignal) => {
+      const tools: unknown[] = []
+      if (client.getServerCapabilities()?.tools === undefined) return tools
+      let cursor: string | undefined
+      for (let page = 0; page < MCP_LIMITS.listPages && tools.length < MCP_LIMITS.listedTools; page++) {
+        const request = { method: 'tools/list', ...(cursor === undefined ? {} : { params: { cursor } }) }
+        const answer = await client.request(request, toolPageSchema, {
+          signal: listSignal,
+          timeout: MCP_TIMES.refreshTimeoutMs
+        })
+        tools.push(...answer.tools.slice(0, MCP_LIMITS.listedTools - tools.length))
+        cursor = answer.nextCursor
+        if (cursor === undefined) break
+      }
+      return tools
+    },
+
+    callTool: ({ tool, input, idempotencyKey, timeoutMs, signal: callSignal }) => {
+      const meta = { 'semibot/idempotencyKey': idempotencyKey }
+      const params = { name: tool, arguments: input as Record<string, unknown>, _meta: meta }
+      return client.callTool(params, { signal: callSignal, timeout: timeoutMs })
+    }
+  }
+}
+
+/** The server ended while it was waited for. The message says how, in words of our own. */
+export class ServerEnded extends Error {
+  override readonly name = 'ServerEnded'
+}

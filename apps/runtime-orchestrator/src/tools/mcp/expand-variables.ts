@@ -1,0 +1,33 @@
+/** What `${NAME}` stands for; undefined when there is no such variable. */
+export type Variables = (name: string) => string | undefined
+
+export interface Expanded {
+  text: string
+  /** The values that were filled in. */
+  filled: string[]
+  /** Names without a value. */
+  missing: string[]
+}
+
+const REFERENCE = /\$(\$(?=\{))|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g
+
+/**
+ * Fills in `${NAME}` and `${NAME:-value when it is not set or empty}`, as other MCP clients do. `$${NAME}` stays as
+ * the text `${NAME}`; any other dollar is a dollar. What is filled in is not looked through again.
+ */
+export function expandVariables(text: string, variables: Variables): Expanded {
+  const filled: string[] = []
+  const missing: string[] = []
+  const result = text.replace(REFERENCE, (_whole, escaped?: string, name?: string, otherwise?: string) => {
+    if (escaped !== undefined || name === undefined) return '$'
+    const value = variables(name)
+    if (value !== undefined && value !== '') {
+      filled.push(value)
+      return value
+    }
+    if (otherwise !== undefined) return otherwise
+    missing.push(name)
+    return ''
+  })
+  return { text: result, filled, missing }
+}
