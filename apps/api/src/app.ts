@@ -17,6 +17,7 @@ import { orgAuthPlugin } from './plugins/org-auth.ts'
 import { rateLimitPlugin } from './plugins/rate-limit.ts'
 import { redisPlugin } from './plugins/redis.ts'
 import { securityHeadersPlugin } from './plugins/security-headers.ts'
+import { openTracing } from './plugins/tracing.ts'
 import { upkeepPlugin } from './plugins/upkeep.ts'
 import { healthPlugin } from './routes/health.ts'
 import { v1Routes } from './routes/v1/index.ts'
@@ -32,16 +33,20 @@ const FLUSH_MS = 6000
 
 /** The api, ready to listen. What runs is what is registered here, in this order. */
 export async function buildApp({ env, logger, version }: AppOptions): Promise<Server> {
-  const app = createServer({ logger: logger.logger, trustProxy: [...env.TRUST_PROXY], mapError: describeError })
-  const drain: Drain = createDrain({ graceMs: env.SHUTDOWN_GRACE_MS, flushMs: FLUSH_MS })
-  drain.hook(app)
   // Unique per start, so that a restarted process never owns its predecessor's executions.
   const instanceId = `${hostname()}:${process.pid}:${randomUUID().slice(0, 8)}`
+  const tracing = await openTracing({ env, logger: logger.logger, version, instanceId })
+  const trustProxy = [...env.TRUST_PROXY]
+  const app = createServer({ logger: logger.logger, trustProxy, mapError: describeError, tracing })
+  const drain: Drain = createDrain({ graceMs: env.SHUTDOWN_GRACE_MS, flushMs: FLUSH_MS })
+  drain.hook(app)
+  // The first to be added is the last to run: everything else may still end its spans.
+  app.addHook('onClose', () => tracing.close())
 
   await app.register(environmentPlugin, { env })
   await app.register(securityHeadersPlugin)
   await app.register(corsPlugin)
-  await app.register(metricsPlugin, { version, droppedLines: () => logger.droppedLines() })
+  await app.register(metricsPlugin, { version, droppedLines: logger.droppedLines, spans: tracing.counts })
   await app.register(databasePlugin)
   await app.register(redisPlugin)
   await app.register(orgAuthPlugin)
@@ -50,7 +55,7 @@ export async function buildApp({ env, logger, version }: AppOptions): Promise<Se
   await app.register(limitsPlugin)
   await app.register(fallbackPlugin, { instanceId })
   await app.register(monitoringPlugin, { instanceId })
-  await app.register(executorsPlugin, { drain, instanceId })
+  await app.register(executorsPlugin, { drain, instanceId, tracing })
   await app.register(upkeepPlugin)
 
   await app.register(openApiPlugin, { version })

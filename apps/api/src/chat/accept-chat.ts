@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { ChatRequest } from '@semibot/chat-protocol'
 import type { AcceptResult, AcceptTurn, Agent } from '@semibot/db'
-import { RequestError } from '@semibot/service-kit'
+import { RequestError, traced } from '@semibot/service-kit'
 import type { ChatExecution } from '../adapters/chat-executor.ts'
 import type { Caller } from '../auth/caller.ts'
 import { newId } from '../new-id.ts'
 import type { ChatServices } from './chat-services.ts'
+import { databaseSpan } from './execution-spans.ts'
 
 /** A chat call as every face hands it over. */
 export type ChatCall = Pick<ChatRequest, 'sessionId' | 'message' | 'agentId' | 'model' | 'clientMessageId'> & {
@@ -14,7 +15,7 @@ export type ChatCall = Pick<ChatRequest, 'sessionId' | 'message' | 'agentId' | '
   traceparent: string
 }
 
-export interface AcceptServices extends Pick<ChatServices, 'turns' | 'instanceId'> {
+export interface AcceptServices extends Pick<ChatServices, 'turns' | 'instanceId' | 'tracing'> {
   /** Agent of the organisation by id or slug; undefined when there is none. */
   findAgent: (orgId: string, reference: string) => Promise<Agent | undefined>
   defaultModel: string
@@ -61,7 +62,9 @@ export async function acceptChat(services: AcceptServices, caller: Caller, call:
     ...(call.clientMessageId === undefined ? {} : { clientMessageId: call.clientMessageId }),
     ...idempotencyOf(caller, call)
   }
-  const result = await services.turns.accept(turn)
+  const result = await traced(services.tracing, 'accept_turn', call.traceparent, databaseSpan('accept_turn'), () =>
+    services.turns.accept(turn)
+  )
   if (result.kind === 'replay') {
     const { status } = result
     const running = status === 'running' || status === 'waiting_approval'

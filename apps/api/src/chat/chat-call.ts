@@ -12,7 +12,6 @@ import { decideMode } from './decide-mode.ts'
 import type { EventMirror } from './event-mirror.ts'
 import { startExecution } from './run-execution.ts'
 import type { ShadowRunner } from './shadow.ts'
-import { traceparentOf } from './trace-context.ts'
 
 export interface ChatCallServices extends ChatServices, AcceptServices, AnswerServices {
   admission: Admission
@@ -104,7 +103,7 @@ async function accept(services: ChatCallServices, request: FastifyRequest, body:
       ...body,
       idempotencyKey: typeof idempotencyKey === 'string' ? idempotencyKey : undefined,
       requestId: request.id,
-      traceparent: traceparentOf(request.headers[HEADERS.traceparent])
+      traceparent: request.traceparent
     })
   } catch (error) {
     // What the caller can put right is no failure of ours.

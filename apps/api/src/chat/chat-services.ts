@@ -2,6 +2,7 @@ import type { ExtraCallBudget, FallbackBreaker } from '@semibot/breaker'
 import type { ChatMode } from '@semibot/chat-protocol'
 import type { TurnWriter } from '@semibot/db'
 import type { ChatMetrics } from '@semibot/metrics'
+import type { Tracing } from '@semibot/service-kit'
 import type { FastifyBaseLogger } from 'fastify'
 import type { ChatExecutor } from '../adapters/chat-executor.ts'
 import type { RecentExecutions } from '../monitoring/recent-executions.ts'
@@ -21,6 +22,9 @@ export interface ChatServices extends ModeServices {
   /** The same executions, for the operator's API. */
   recent: RecentExecutions
   log: FastifyBaseLogger
+  tracing: Tracing
+  /** LLM_PROVIDER, as spans name it. */
+  llmProvider: string
   breaker: FallbackBreaker
   /** Bounds the second model calls of failing over. */
   extraCalls: ExtraCallBudget

@@ -1,4 +1,5 @@
 import type { ChatEventBody, ChatEventOf, ChatMode } from '@semibot/chat-protocol'
+import { traceIdOf } from '@semibot/service-kit'
 import type { ChatExecution } from '../adapters/chat-executor.ts'
 import { Answer } from './answer.ts'
 import type { ExecutionEvents } from './event-log.ts'
@@ -40,7 +41,7 @@ export class ExecutionStory {
     if (!this.#started) {
       this.#started = true
       const { executionId, sessionId, messageId, agent, traceparent } = this.#execution
-      const traceId = traceparent.slice(3, 35)
+      const traceId = traceIdOf(traceparent)
       const model = agent.model
       this.#events.append({
         type: 'execution.started',

@@ -1,4 +1,5 @@
 import type { ChatMode, ExecutionErrorCode, Usage } from '@semibot/chat-protocol'
+import { isSampled, traceIdOf } from '@semibot/service-kit'
 import type { ChatExecution, ExecutionError } from '../adapters/chat-executor.ts'
 import { LOG } from '../constants/log-messages.ts'
 import type { ChatServices } from './chat-services.ts'
@@ -16,7 +17,7 @@ export interface Attempt {
 export function recordSuccess(services: ChatServices, execution: ChatExecution, attempt: Attempt, usage: Usage): void {
   const { metrics, recent } = services
   const { mode, latencyMs, firstTextMs } = attempt
-  metrics.executionFinished(mode, { ok: true, latencyMs })
+  metrics.executionFinished(mode, { ok: true, latencyMs, traceId: keptTrace(services, execution) })
   recent.completed(mode, latencyMs, firstTextMs)
   metrics.tokens(mode, usage.inputTokens, usage.outputTokens)
   if (firstTextMs !== undefined) {
@@ -39,7 +40,7 @@ export function recordFailure(
   const code: ExecutionErrorCode = error.code
   if (code === 'RUNTIME_OVERLOADED') services.metrics.shed('runtime_overloaded')
   else {
-    services.metrics.executionFinished(mode, { ok: false, code, latencyMs })
+    services.metrics.executionFinished(mode, { ok: false, code, latencyMs, traceId: keptTrace(services, execution) })
     services.recent.failed(mode, code)
   }
 
@@ -77,8 +78,14 @@ function quotable(text: string): string {
   return text.replaceAll('错误:', '错误 ')
 }
 
+/** The trace that an exemplar may name: one that the collector gets. */
+function keptTrace({ tracing }: ChatServices, { traceparent }: ChatExecution): string | undefined {
+  return tracing.enabled && isSampled(traceparent) ? traceIdOf(traceparent) : undefined
+}
+
 function fieldsOf(execution: ChatExecution, attempt: Attempt) {
   return {
+    traceId: traceIdOf(execution.traceparent),
     requestId: execution.requestId,
     executionId: execution.executionId,
     sessionId: execution.sessionId,

@@ -8,11 +8,13 @@ import {
   type MessageStatus,
   type Usage
 } from '@semibot/chat-protocol'
+import type { Span } from '@semibot/service-kit'
 import { type ChatExecution, ExecutionError, type ExecutionOutcome } from '../adapters/chat-executor.ts'
 import type { ChatServices } from './chat-services.ts'
 import type { ModeDecision } from './decide-mode.ts'
 import type { ExecutionEvents } from './event-log.ts'
 import { Cancelled, deadlineError, unexpectedError } from './execution-errors.ts'
+import { databaseSpan, describeEnd, endAttemptSpan, startAttemptSpan, startExecutionSpan } from './execution-spans.ts'
 import { ExecutionStory } from './execution-story.ts'
 import { type FailoverPlan, planFailover } from './plan-failover.ts'
 import { type Attempt, recordCancel, recordFailure, recordSuccess } from './record-attempt.ts'
@@ -68,7 +70,10 @@ export function startExecution(
     startedAt: run.startedAt,
     partialText: () => run.story.answer.text,
     cancel: (reason) => abort.abort(new Cancelled(reason)),
-    done: run.drive().finally(() => clearTimeout(deadline))
+    done: run.drive().finally(() => {
+      clearTimeout(deadline)
+      run.span.end()
+    })
   }
   services.running.add(running)
   return running
@@ -87,6 +92,7 @@ interface RunOptions {
 class Run {
   readonly startedAt = performance.now()
   readonly story: ExecutionStory
+  readonly span: Span
   readonly #options: RunOptions
   #fallbackReason: FallbackCode | undefined
   /** What the model must be told beside the conversation. */
@@ -94,7 +100,9 @@ class Run {
 
   constructor(options: RunOptions) {
     this.#options = options
-    this.story = new ExecutionStory(options.execution, options.events)
+    const { services, execution, decision, events } = options
+    this.story = new ExecutionStory(execution, events)
+    this.span = startExecutionSpan(services, execution, decision)
   }
 
   async drive(): Promise<void> {
@@ -126,11 +134,13 @@ class Run {
     let firstTextMs: number | undefined
     const attempt = (): Attempt => ({ mode, number, latencyMs: performance.now() - startedAt, firstTextMs })
 
+    const span = startAttemptSpan(services, execution, this.span, { mode, number })
+    const traced = services.tracing.enabled ? { ...execution, traceparent: span.traceparent } : execution
     services.metrics.executionStarted(mode)
     services.recent.started(mode)
     try {
       if (signal.aborted) throw signal.reason
-      const outcome = await services.executors[mode].execute(execution, {
+      const outcome = await services.executors[mode].execute(traced, {
         signal,
         flow: events.flow,
         attempt: number,
@@ -148,16 +158,20 @@ class Run {
         }
       })
       recordSuccess(services, execution, attempt(), outcome.usage)
+      endAttemptSpan(span, outcome)
       return { kind: 'answered', outcome }
     } catch (thrown) {
       if (thrown instanceof Cancelled) {
+        span.fail('cancelled')
         recordCancel(services, execution, attempt())
         return { kind: 'cancelled', reason: thrown.reason }
       }
       const error = thrown instanceof ExecutionError ? thrown : unexpectedError(mode, thrown)
+      span.fail(error.code)
       recordFailure(services, execution, attempt(), error)
       return { kind: 'failed', error }
     } finally {
+      span.end()
       services.metrics.executionEnded(mode)
       services.recent.ended(mode)
     }
@@ -225,6 +239,9 @@ class Run {
     const { services, execution, events } = this.#options
     const { executionId, orgId, sessionId, messageId, agent } = execution
     const { firstTextAt, text } = this.story.answer
+    const { status, usage, error } = end
+    describeEnd(this.span, { mode, attempts, status, usage, code: error?.code })
+    const span = services.tracing.start('finish_turn', this.span.traceparent, databaseSpan('finish_turn'))
     return storeResult(services, {
       executionId,
       orgId,
@@ -240,7 +257,7 @@ class Run {
       ...(firstTextAt === undefined ? {} : { firstTokenMs: Math.round(firstTextAt - this.startedAt) }),
       ...(this.#fallbackReason === undefined ? {} : { fallbackReason: this.#fallbackReason }),
       ...end
-    })
+    }).finally(() => span.end())
   }
 
   #remainingMs(): number {

@@ -2,7 +2,7 @@ import { createExtraCallBudget } from '@semibot/breaker'
 import { type Agent, findAgent, findExecution, notifyCancel, watchCancels } from '@semibot/db'
 import { createOpenAiCompatibleProvider, type LlmProvider } from '@semibot/llm'
 import { createAiSdkProvider } from '@semibot/llm/ai-sdk'
-import type { Drain } from '@semibot/service-kit'
+import type { Drain, Tracing } from '@semibot/service-kit'
 import fp from 'fastify-plugin'
 import { LRUCache } from 'lru-cache'
 import { createDirectLlmAdapter } from '../adapters/direct-llm.adapter.ts'
@@ -32,8 +32,8 @@ declare module 'fastify' {
 }
 
 /** Both ways of executing a chat, and what they share. Decorates `app.chat`. */
-export const executorsPlugin = fp<{ drain: Drain; instanceId: string }>(
-  async (app, { drain, instanceId }) => {
+export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: Tracing }>(
+  async (app, { drain, instanceId, tracing }) => {
     const { env } = app
     const llm = createLlmProvider(env)
     const { connections } = llm
@@ -75,6 +75,8 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string }>(
       metrics: app.chatMetrics,
       recent: app.recentExecutions,
       log: app.log,
+      tracing,
+      llmProvider: env.LLM_PROVIDER,
       cutover: app.cutover,
       breaker: app.breaker,
       extraCalls: createExtraCallBudget(),
