@@ -23,6 +23,8 @@ export interface FindProgramOptions {
   debianPackage?: string
   /** Whether what the package depends on is unpacked with it. Default true. */
   withDependencies?: boolean
+  /** Called once with the folder of the unpacked package, before anybody uses it. */
+  prepare?: (folder: string) => void
   /** Where the package has its programs. Default: the usual folders for programs. */
   programFolder?: string
   /** Folder for unpacked packages. Default: `.semibot/tools` of the clone, which git ignores. */
@@ -50,7 +52,7 @@ export async function findProgram(name: string, options: FindProgramOptions = {}
     // Unpacked whole or not at all, see `unpack`; perhaps for another program of the package.
     if (!existsSync(folder)) {
       log?.(`${name} is not on PATH: unpacking the Debian package ${debianPackage} into ${folder}`)
-      await unpack(debianPackage, folder, options.withDependencies ?? true)
+      await unpack(debianPackage, folder, options)
     }
     return writeLauncher(name, folder, options.programFolder)
   } catch (error) {
@@ -77,7 +79,8 @@ function isExecutable(path: string): boolean {
   }
 }
 
-async function unpack(debianPackage: string, folder: string, withDependencies: boolean): Promise<void> {
+async function unpack(debianPackage: string, folder: string, options: FindProgramOptions): Promise<void> {
+  const { withDependencies = true, prepare } = options
   mkdirSync(join(folder, '..'), { recursive: true })
   const draft = mkdtempSync(`${folder}.`)
   // apt drops to a user of its own for downloads, who must be able to write here.
@@ -88,6 +91,7 @@ async function unpack(debianPackage: string, folder: string, withDependencies: b
       await run('dpkg-deb', ['-x', join(draft, file), draft])
       rmSync(join(draft, file))
     }
+    prepare?.(draft)
     try {
       renameSync(draft, folder)
     } catch (error) {

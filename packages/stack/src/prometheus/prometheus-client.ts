@@ -60,7 +60,7 @@ export function createPrometheusClient(url: string): PrometheusClient {
     url,
     async query(expression) {
       const data = await ask<QueryData>('query', { query: expression })
-      if (data.resultType === 'scalar') return [{ labels: {}, value: Number(data.result[1]) }]
+      if (data.resultType === 'scalar') return [{ labels: {}, value: toNumber(data.result[1]) }]
       return data.result.map(({ metric, value }) => ({ labels: metric, value: toNumber(value?.[1]) }))
     },
     async queryRange(expression, { startMs, endMs, stepMs }) {

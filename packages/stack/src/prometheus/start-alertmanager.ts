@@ -1,9 +1,9 @@
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { resolve } from 'node:path'
 import { freePort } from '../claim.ts'
 import type { FindProgramOptions } from '../find-program.ts'
 import { type ProcessExit, type ProcessOptions, type RunningProcess, startProcess } from '../process.ts'
-import { findAlertmanager } from './programs.ts'
+import { findAlertmanager, folderOfAlertmanager } from './programs.ts'
 
 export interface AlertmanagerOptions extends FindProgramOptions {
   /** Path of the program. Default: what findAlertmanager finds. */
@@ -55,14 +55,14 @@ export async function startAlertmanager(options: AlertmanagerOptions): Promise<R
     name: 'alertmanager',
     command: program,
     args: [
-      `--config.file=${options.configFile}`,
-      `--storage.path=${join(dir, 'data')}`,
+      `--config.file=${resolve(options.configFile)}`,
+      `--storage.path=${resolve(dir, 'data')}`,
       `--web.listen-address=127.0.0.1:${port}`,
       // Otherwise it looks for other instances on all interfaces.
       '--cluster.listen-address=',
       '--log.level=warn'
     ],
-    cwd: dir,
+    cwd: folderOfAlertmanager(program) ?? dir,
     ready: { url: `${url}/-/ready` },
     log,
     spawned: options.spawned,

@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { freePort } from '../claim.ts'
 import type { FindProgramOptions } from '../find-program.ts'
 import { type ProcessExit, type ProcessOptions, type RunningProcess, startProcess } from '../process.ts'
@@ -58,7 +58,8 @@ export interface RunningPrometheus extends PrometheusClient {
 export async function startPrometheus(options: PrometheusOptions): Promise<RunningPrometheus | undefined> {
   const program = options.program ?? (await findPrometheus(options))
   if (!program) return undefined
-  const { dir, log, signal } = options
+  const { log, signal } = options
+  const dir = resolve(options.dir)
   const port = options.port ?? (await freePort())
   const url = `http://127.0.0.1:${port}`
   mkdirSync(dir, { recursive: true })

@@ -1,0 +1,134 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { observeStack, startStack } from '@semibot/stack'
+import { bareEnvironment, createTestDatabase, missingPrometheus, waitFor } from '@semibot/stack/test'
+import t from 'tap'
+import { type Notification, startMailbox, startWebhook } from './prometheus/receivers.ts'
+import { startTraffic } from './prometheus/traffic.ts'
+
+/*
+ * One incident from scrape to notification: real services under load, a real Prometheus and a real Alertmanager with
+ * the repository's rules and receivers, everything twenty times as fast. The runtime is killed and started again.
+ */
+
+t.setTimeout(240_000)
+
+const skip = missingPrometheus()
+/** For whatever takes seconds here, and may take much longer on a busy machine. */
+const LONG = { timeoutMs: 90_000, intervalMs: 200 }
+
+t.test('an incident is scraped, alerted, notified and resolved', { skip }, async (t) => {
+  const home = mkdtempSync(join(tmpdir(), 'semibot-incident-'))
+  t.teardown(() => rmSync(home, { recursive: true, force: true }))
+  const stack = await startStack({
+    home,
+    env: { ...bareEnvironment(), DATABASE_URL: await createTestDatabase(t) },
+    freePorts: true,
+    redis: 'unpacked'
+  })
+  t.teardown(stack.stop)
+  const [webhook, mailbox] = await Promise.all([startWebhook(), startMailbox()])
+  t.teardown(webhook.close)
+  t.teardown(mailbox.close)
+  const observation = await observeStack(stack, {
+    dir: join(home, 'observation'),
+    alertEnv: {
+      ALERT_WEBHOOK_URL: `http://127.0.0.1:${webhook.port}/alerts`,
+      ALERT_MAIL_TO: 'on-call@semibot.example',
+      ALERT_MAIL_FROM: 'alerts@semibot.example',
+      ALERT_SMTP_HOST: `127.0.0.1:${mailbox.port}`,
+      ALERT_SMTP_REQUIRE_TLS: 'false',
+      RUNBOOK_BASE_URL: 'https://git.example/semibot/blob/main/'
+    }
+  })
+  if (observation === undefined) throw new Error('Prometheus and Alertmanager cannot be had')
+  t.teardown(observation.stop)
+  const { prometheus, alertmanager } = observation
+  const traffic = startTraffic(stack)
+  t.teardown(traffic.stop)
+
+  const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<true> =>
+    waitFor(holds, { ...LONG, what })
+  const fires = async (name: string): Promise<boolean> =>
+    (await prometheus.alerts()).some((alert) => alert.name === name && alert.state === 'firing')
+  const notified = (name: string, status: Notification['status']) =>
+    webhook.received.flatMap(({ alerts }) => alerts).find((a) => a.labels.alertname === name && a.status === status)
+
+  await t.test('before: both jobs are scraped, both engines answer, nothing fires', async (t) => {
+    await until('the scrapes of both jobs', async () => (await prometheus.query('up == 1')).length === 2)
+    const recorded = 'job_mode:chat_execution:rate5m > 0 and job_mode:chat_execution_latency_ms:p95_5m > 0'
+    await until('figures of both engines', async () => (await prometheus.query(recorded)).length === 2)
+    t.strictSame(
+      (await prometheus.targets()).map(({ job, health }) => `${job} ${health}`).sort((a, b) => a.localeCompare(b)),
+      ['api up', 'runtime-service up']
+    )
+    t.strictSame(
+      (await prometheus.alerts()).filter(({ state }) => state === 'firing').map(({ name }) => name),
+      []
+    )
+    t.strictSame(webhook.received, [])
+  })
+
+  await t.test('the runtime is dead: alerts fire, and those who are on call are told', async (t) => {
+    stack.kill('runtime', 'SIGKILL')
+    await until('a failed scrape', async () => (await prometheus.query('up{job="runtime-service"} == 0')).length === 1)
+    for (const name of ['RuntimeServiceDown', 'AutoFallbackTriggered', 'RuntimeProbeFailing']) {
+      await until(`${name} to fire`, () => fires(name))
+      t.pass(`${name} fires`)
+    }
+    await until('the notification', () => notified('RuntimeServiceDown', 'firing') !== undefined)
+    t.match(notified('RuntimeServiceDown', 'firing'), {
+      labels: { job: 'runtime-service', severity: 'critical', env: 'test', instance: /^127\.0\.0\.1:\d+$/ },
+      annotations: { summary: 'Runtime 服务不可用', description: 'Runtime 服务已停止响应超过 1 分钟' }
+    })
+    await until('the notification of the fallback', () => notified('AutoFallbackTriggered', 'firing') !== undefined)
+    await until('the mail', () => mailbox.received.some(({ text }) => text.includes('RuntimeServiceDown')))
+    t.match(
+      mailbox.received.find(({ text }) => text.includes('告警 RuntimeServiceDown')),
+      {
+        from: 'alerts@semibot.example',
+        to: 'on-call@semibot.example',
+        text: /Subject: \[告警\] RuntimeServiceDown \(test\)\n[\s\S]*Runtime 服务不可用\n[\s\S]*处理: https:\/\/git\.example\/semibot\/blob\/main\/docs\/runbooks\/RuntimeServiceDown\.md/
+      }
+    )
+    const hidden = (await alertmanager.alerts()).find(({ name }) => name === 'RuntimeProbeFailing')
+    t.match(hidden, { state: 'suppressed' }, 'what the dead runtime explains is kept back')
+    t.notOk(notified('RuntimeProbeFailing', 'firing'))
+  })
+
+  await t.test('it is back: alerts end, and those who were told are told so', async (t) => {
+    await stack.restart('runtime')
+    await until('a good scrape', async () => (await prometheus.query('up{job="runtime-service"} == 1')).length === 1)
+    for (const name of ['RuntimeServiceDown', 'AutoFallbackTriggered', 'RuntimeProbeFailing']) {
+      await until(`${name} to end`, async () => !(await fires(name)))
+      t.pass(`${name} has ended`)
+    }
+    for (const name of ['RuntimeServiceDown', 'AutoFallbackTriggered']) {
+      await until(`the resolution of ${name}`, () => notified(name, 'resolved') !== undefined)
+      const told = webhook.received.flatMap(({ alerts }) => alerts).filter((a) => a.labels.alertname === name)
+      t.equal(told.at(0)?.status, 'firing', 'the alert was first')
+      t.equal(told.at(-1)?.status, 'resolved', name)
+    }
+    await until('the mail', () => mailbox.received.some(({ text }) => text.includes('恢复 RuntimeServiceDown')))
+    const served = 'increase(chat_execution_success_total{mode="runtime_orchestrator"}[3s]) > 0'
+    await until('chats on the runtime', async () => (await prometheus.query(served)).length === 1)
+  })
+
+  await t.test('nobody who chatted has noticed, and the figures say so', async (t) => {
+    await traffic.stop()
+    t.ok(traffic.answers.length > 20)
+    t.strictSame(
+      traffic.answers.filter(({ status }) => status !== 200),
+      []
+    )
+    t.ok(traffic.answers.some(({ mode }) => mode === 'runtime_orchestrator'))
+    const failed = await prometheus.query('sum(chat_request_total{outcome=~"error|rejected"})')
+    t.equal(failed[0]?.value, 0)
+    const transitions = 'sum by (to) (chat_runtime_fallback_transitions_total) > 0'
+    t.strictSame(
+      new Set((await prometheus.query(transitions)).map(({ labels }) => labels.to)),
+      new Set(['open', 'half_open', 'closed'])
+    )
+  })
+})
