@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { Registry } from '@prometheus-io/client'
 import { createDependencyMetrics, createRuntimeMetrics, createServiceMetrics } from '@semibot/metrics'
@@ -21,15 +20,20 @@ import { executionRoutes } from './routes/v1/executions.ts'
 import { BUILTIN_TOOLS, createBuiltinTools } from './tools/builtin-tools.ts'
 import { createToolCatalogue } from './tools/catalogue.ts'
 import type { ToolSource } from './tools/tool.ts'
+import { VERSION } from './version.ts'
 import { createPlaces } from './workers/places.ts'
+import { createPeerServer } from './workers/serve-peers.ts'
+import { joinWorkers, type WorkerLink, workerPlaces } from './workers/worker-link.ts'
 
 export interface AppOptions extends Pick<ServiceLogger, 'logger'>, Partial<Pick<ServiceLogger, 'droppedLines'>> {
   /** Sources of tools beside those that every runtime has; they are closed with the service. */
   moreTools?: readonly ToolSource[]
+  /** This process is one of several workers: it shares its places, its metrics and its executions with them. */
+  link?: WorkerLink | undefined
 }
 
 /** The whole service, not yet listening: what it consists of, in the order in which it is built. */
-export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreTools = [] }: AppOptions) {
+export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreTools = [], link }: AppOptions) {
   const env = loaded.values
   const app = createServer({ logger, trustProxy: [...env.TRUST_PROXY] })
   const drain = createDrain({ graceMs: env.SHUTDOWN_GRACE_MS, flushMs: DRAIN_FLUSH_MS })
@@ -37,7 +41,7 @@ export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreT
   drain.onDrain(() => app.log.info(LOG.draining))
 
   const registry = new Registry()
-  createServiceMetrics(registry, { version, ...(droppedLines === undefined ? {} : { droppedLines }) })
+  createServiceMetrics(registry, { version: VERSION, ...(droppedLines === undefined ? {} : { droppedLines }) })
   const dependencyMetrics = createDependencyMetrics(registry)
   const database = createRuntimeDatabase({ url: env.DATABASE_URL, logger: app.log, metrics: dependencyMetrics })
   const tools = createToolCatalogue([createBuiltinTools(database), ...moreTools])
@@ -51,20 +55,24 @@ export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreT
   // Half of the grace is for runs to end by themselves, the rest to give them away where nothing is under way.
   drain.onDrain(() => setTimeout(engines.handOver, env.SHUTDOWN_GRACE_MS / 2).unref())
   const memory = watchMemory({ highWater: env.RUNTIME_MEMORY_HIGH_WATER, metrics, logger: app.log })
-  const places = localPlaces(createPlaces(env.RUNTIME_MAX_CONCURRENT_EXECUTIONS))
+  const limit = env.RUNTIME_MAX_CONCURRENT_EXECUTIONS
+  const places = link === undefined ? localPlaces(createPlaces(limit)) : workerPlaces(link, limit)
   const capacity = createCapacity({ places, memory, metrics, draining: () => drain.draining })
-  metrics.setWorkers(1)
+  const peers = link && createPeerServer(app, link, drain)
+  if (link === undefined) metrics.setWorkers(1)
+  else joinWorkers(link, registry)
 
   const separate = { host: env.RUNTIME_HOST, port: env.METRICS_PORT }
-  await app.register(metricsPlugin, { registry, token: env.METRICS_TOKEN, separate })
-  await app.register(healthRoutes, { drain, ready: () => readiness(database, models) })
+  const collect = link && (() => link.ask('metrics', null))
+  await app.register(metricsPlugin, { registry, token: env.METRICS_TOKEN, separate, collect })
+  await app.register(healthRoutes, { drain, ready: () => readiness(database, models, link) })
   await app.register(async (scope) => {
     scope.addHook('onRequest', createServiceAuth(env.RUNTIME_SERVICE_TOKEN))
     const { engine, probes } = engines
     const timeoutMs = executionTimeoutMs(loaded)
     await scope.register(probeRoutes, { engine: probes, capacity, instance })
-    await scope.register(executeRoutes, { prefix: '/api/v1', engine, capacity, drain, tools, timeoutMs })
-    await scope.register(executionRoutes, { prefix: '/api/v1', engine, drain })
+    await scope.register(executeRoutes, { prefix: '/api/v1', engine, capacity, drain, tools, timeoutMs, peers })
+    await scope.register(executionRoutes, { prefix: '/api/v1', engine, drain, peers })
   })
 
   app.addHook('onClose', async () => {
@@ -74,5 +82,3 @@ export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreT
   })
   return app
 }
-
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }

@@ -1,41 +1,32 @@
-import { ConfigError } from '@semibot/config'
-import { createLogger, runService, StartupError } from '@semibot/service-kit'
+import { runService, StartupError } from '@semibot/service-kit'
 import { type AppOptions, buildApp } from './app.ts'
 import { DRAIN_FLUSH_MS } from './constants/config.ts'
-import { LOG } from './constants/log-messages.ts'
-import { readEnv, type ServiceEnv } from './env.ts'
+import type { ReloadableEnv, ServiceEnv } from './env.ts'
+import { createRuntimeLogger, readEnvOrExit, reloadEnv } from './start-up.ts'
+
+export interface ServeOptions extends Omit<AppOptions, 'logger' | 'droppedLines'> {
+  /** Default: what this process finds. */
+  env?: ReloadableEnv
+}
 
 /** Runs this service as this process, until it is told to stop. */
-export async function serve(options: Omit<AppOptions, 'logger' | 'droppedLines'> = {}): Promise<void> {
-  const env = readEnvOrExit()
+export async function serve({ env = readEnvOrExit(), ...options }: ServeOptions = {}): Promise<void> {
   const { values } = env
-  const logger = createLogger({ name: 'runtime-orchestrator', level: values.LOG_LEVEL, file: values.LOG_FILE })
-  for (const warning of env.warnings) logger.logger.warn(warning)
+  const { link } = options
+  const logger = createRuntimeLogger(env, link !== undefined)
+  // The launcher has said them for its workers.
+  if (link === undefined) for (const warning of env.warnings) logger.logger.warn(warning)
+  const { logger: log, droppedLines } = logger
 
   await runService({
-    app: await buildApp(env, { logger: logger.logger, droppedLines: logger.droppedLines, ...options }),
+    app: await buildApp(env, { logger: log, droppedLines, ...options }),
     logger,
     listen: { host: values.RUNTIME_HOST, port: values.RUNTIME_PORT, hostKey: 'RUNTIME_HOST', portKey: 'RUNTIME_PORT' },
     start: async () => requireToken(env),
-    onSighup: () => {
-      const { changed, refused, needRestart } = env.reload()
-      for (const { key, expected } of refused) logger.logger.error({ key, expected }, LOG.reloadRefused)
-      if (changed.length > 0) logger.logger.info({ keys: keysOf(changed) }, LOG.reloaded)
-      if (needRestart.length > 0) logger.logger.warn({ keys: keysOf(needRestart) }, LOG.reloadNeedsRestart)
-      logger.logger.level = values.LOG_LEVEL
-    },
-    graceMs: values.SHUTDOWN_GRACE_MS + DRAIN_FLUSH_MS
+    onSighup: () => reloadEnv(env, logger),
+    graceMs: values.SHUTDOWN_GRACE_MS + DRAIN_FLUSH_MS,
+    ...(link === undefined ? {} : { managed: (stop: () => void) => link.onStop(stop) })
   })
-}
-
-function readEnvOrExit() {
-  try {
-    return readEnv()
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n`)
-    process.exit(1)
-  }
 }
 
 function requireToken({ values }: ServiceEnv): void {
@@ -43,8 +34,4 @@ function requireToken({ values }: ServiceEnv): void {
     throw new StartupError(
       'RUNTIME_SERVICE_TOKEN is not set, so every call would be refused. Set it to the token that the api sends.'
     )
-}
-
-function keysOf(changes: readonly { key: string }[]): string[] {
-  return changes.map(({ key }) => key)
 }

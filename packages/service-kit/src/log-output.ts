@@ -6,6 +6,8 @@ export interface LogOutputOptions {
   target: number | string
   /** Bytes that may wait for a slow target; lines on top are dropped and counted. Default 4 MiB. */
   maxWaitingBytes?: number
+  /** Most bytes of one write, but for a single line that is longer. Default 64 KiB. */
+  chunkBytes?: number
   onDropped: (lines: number) => void
   /** Once per outage of the target, with a sentence for the operator. */
   onTrouble: (message: string) => void
@@ -110,7 +112,7 @@ export class LogOutput {
   }
 
   #writeChunk(): void {
-    const { text, count } = this.#takeLines(CHUNK_BYTES)
+    const { text, count } = this.#takeLines(this.#options.chunkBytes ?? CHUNK_BYTES)
     this.#send(Buffer.from(this.#torn ? `\n${text}` : text), count)
   }
 

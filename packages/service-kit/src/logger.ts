@@ -13,6 +13,8 @@ export interface LoggerOptions {
   onDropped?: ((lines: number) => void) | undefined
   /** Bytes that may wait per target. Default 4 MiB. */
   maxWaitingBytes?: number
+  /** Other processes write to the same standard output: lines of two of them must not run into each other. */
+  sharedStdout?: boolean
 }
 
 export interface ServiceLogger {
@@ -25,6 +27,8 @@ export interface ServiceLogger {
 }
 
 const STDOUT = 1
+/** What a pipe takes in one piece whoever else writes to it: PIPE_BUF of Linux. */
+const SHARED_PIPE_BYTES = 4096
 /** A reader of stdout that has stopped reading must not keep a process from ending. */
 const FLUSH_LIMIT_MS = 2000
 
@@ -34,7 +38,7 @@ const FLUSH_LIMIT_MS = 2000
  * cannot be written costs one warning and nothing else.
  */
 export function createLogger(options: LoggerOptions): ServiceLogger {
-  const { name, level, file, onDropped, maxWaitingBytes } = options
+  const { name, level, file, onDropped, maxWaitingBytes, sharedStdout = false } = options
   let dropped = 0
   const outputs: LogOutput[] = []
   const logger = pino(
@@ -61,6 +65,7 @@ export function createLogger(options: LoggerOptions): ServiceLogger {
       new LogOutput({
         target,
         ...(maxWaitingBytes === undefined ? {} : { maxWaitingBytes }),
+        ...(sharedStdout && target === STDOUT ? { chunkBytes: SHARED_PIPE_BYTES } : {}),
         onDropped: (lines) => {
           dropped += lines
           onDropped?.(lines)

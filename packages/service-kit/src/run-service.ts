@@ -24,7 +24,14 @@ export interface RunServiceOptions {
   closeMarginMs?: number
   /** How long `start` and the plugins may take, milliseconds; then the process ends with 1. Default 60 s. */
   startTimeoutMs?: number
+  /**
+   * Another process started this one and ends it: it is handed the function that does so. A process manager may
+   * send its signal to both of them, so a second one changes nothing here.
+   */
+  managed?: (stop: () => void) => void
 }
+
+const END_SIGNALS = ['SIGTERM', 'SIGINT'] as const
 
 /** A reason not to start that the operator can act on; shown without a stack. */
 export class StartupError extends Error {
@@ -41,7 +48,7 @@ export class StartupError extends Error {
  * Resolves when the server listens.
  */
 export async function runService(options: RunServiceOptions): Promise<void> {
-  const { app, logger: service, listen, start, onSighup, graceMs } = options
+  const { app, logger: service, listen, start, onSighup, graceMs, managed } = options
   const { closeMarginMs = 5000, startTimeoutMs = 60_000 } = options
   const { logger } = service
 
@@ -52,10 +59,10 @@ export async function runService(options: RunServiceOptions): Promise<void> {
       .then(onSighup)
       .catch((error: unknown) => logger.error({ err: error }, 'SIGHUP: reload was refused'))
   })
-  closeWithGrace(
+  const closer = closeWithGrace(
     {
       delay: graceMs + closeMarginMs,
-      skip: ['SIGHUP'],
+      skip: managed === undefined ? ['SIGHUP'] : ['SIGHUP', ...END_SIGNALS],
       logger: { error: (...parts: unknown[]) => logger.error({ detail: parts.map(String) }, 'shutdown was cut short') }
     },
     async ({ signal, err }) => {
@@ -66,6 +73,17 @@ export async function runService(options: RunServiceOptions): Promise<void> {
       await service.flush()
     }
   )
+
+  if (managed !== undefined) {
+    let asked = false
+    const stop = (): void => {
+      if (asked) return
+      asked = true
+      void closer.close()
+    }
+    for (const signal of END_SIGNALS) process.on(signal, stop)
+    managed(stop)
+  }
 
   async function begin(): Promise<void> {
     await start?.()

@@ -77,3 +77,10 @@ export const JOURNAL_GIVE_UP_MS = 1_000
 /** Connections to Postgres for the journal, and for the lease alone, which must never queue. */
 export const JOURNAL_POOL_MAX = 4
 export const LEASE_POOL_MAX = 1
+
+/** A worker says this often that it lives; the launcher ends one that it has not heard for so long. */
+export const WORKER_ALIVE_MS = 5_000
+export const WORKER_SILENCE_MS = 60_000
+
+/** How long a worker may take to end after its drain; then the launcher ends it. */
+export const WORKER_CLOSE_MS = 7_000

@@ -1,6 +1,7 @@
-import type { ReadyReport } from '@semibot/service-kit'
+import type { DependencyReport, ReadyReport } from '@semibot/service-kit'
 import type { ModelAccess } from '../agent/model-access.ts'
 import type { RuntimeDatabase } from '../plugins/database.ts'
+import { LauncherSilent, type WorkerLink } from '../workers/worker-link.ts'
 
 /**
  * What GET /ready tells. Chats go on without Postgres and a model outage hits everybody alike, so neither
@@ -8,9 +9,24 @@ import type { RuntimeDatabase } from '../plugins/database.ts'
  */
 export async function readiness(
   database: Pick<RuntimeDatabase, 'check'>,
-  models: Pick<ModelAccess, 'state'>
+  models: Pick<ModelAccess, 'state'>,
+  link?: WorkerLink
 ): Promise<ReadyReport> {
-  const { migrated, ...postgres } = await database.check()
+  const [{ migrated, ...postgres }, workers] = await Promise.all([database.check(), link && reportWorkers(link)])
   const llm = { state: models.state, detail: 'outcome of the last model call' }
-  return { status: migrated === false ? 'migrations_missing' : 'ready', dependencies: { postgres, llm } }
+  return {
+    status: migrated === false ? 'migrations_missing' : 'ready',
+    dependencies: { postgres, llm, ...(workers && { workers }) }
+  }
+}
+
+/** A worker that is missing starts again by itself; the others take its calls meanwhile. */
+async function reportWorkers(link: WorkerLink): Promise<DependencyReport> {
+  try {
+    const { workers, wanted } = await link.ask('state', null)
+    return { state: workers === wanted ? 'up' : 'down', detail: `${workers} of ${wanted} workers run` }
+  } catch (error) {
+    if (!(error instanceof LauncherSilent)) throw error
+    return { state: 'unknown', detail: 'the launcher does not answer' }
+  }
 }

@@ -6,10 +6,13 @@ import { z } from 'zod'
 import { HEARTBEAT_MS } from '../../constants/config.ts'
 import type { ExecutionEngine, ExecutionReport } from '../../engine/execution-engine.ts'
 import { streamEvents } from '../../engine/stream-events.ts'
+import type { Peers } from '../../workers/peers.ts'
 
 export interface ExecutionRoutesOptions {
   engine: ExecutionEngine
   drain: Drain
+  /** The other workers, when there are any. */
+  peers?: Peers | undefined
 }
 
 const params = z.object({ id: z.uuid() })
@@ -30,8 +33,18 @@ const reportSchema = z.object({
   error: z.object({ code: z.enum(ERROR_CODES), message: z.string(), origin: z.string() }).nullable()
 })
 
-/** Asks for, follows and stops an execution that this process runs or ran a short while ago. */
-export const executionRoutes: FastifyPluginAsyncZod<ExecutionRoutesOptions> = async (app, { engine, drain }) => {
+/** Asks for, follows and stops an execution that this runtime runs or ran a short while ago, in whichever worker. */
+export const executionRoutes: FastifyPluginAsyncZod<ExecutionRoutesOptions> = async (app, options) => {
+  const { engine, drain, peers } = options
+  if (peers !== undefined) {
+    app.addHook<{ Params: { id: string } }>('preHandler', async (request, reply) => {
+      const { id } = request.params
+      if (engine.status(id) !== undefined || peers.isForwarded(request)) return
+      const port = await peers.find(id)
+      if (port !== null) await peers.forward(request, reply, port)
+    })
+  }
+
   app.get('/executions/:id', { schema: { params, response: { 200: envelope(reportSchema) } } }, async (request) => {
     const { startedAt, endedAt, ...report } = find(request, request.params.id)
     const times = { startedAt: toIso(startedAt), endedAt: endedAt === null ? null : toIso(endedAt) }
