@@ -11,6 +11,7 @@ import { dbStatusCommand } from './commands/db/status.ts'
 import { demoFailoverCommand } from './commands/demo.ts'
 import { devSeedCommand } from './commands/dev/seed.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { drillCommand } from './commands/drill.ts'
 import { keysCreateCommand } from './commands/keys/create.ts'
 import { keysListCommand } from './commands/keys/list.ts'
 import { keysRevokeCommand } from './commands/keys/revoke.ts'
@@ -73,6 +74,7 @@ Exit code: 0 done, 1 failed, 2 wrong command line.`
   program.addCommand(group('dev', 'for development', [devSeedCommand(cli)]))
   program.addCommand(group('demo', 'what it is for, live', [demoFailoverCommand(cli)]))
   program.addCommand(doctorCommand(cli))
+  program.addCommand(drillCommand(cli))
   program.hook('preAction', (_program, command) => {
     const { json = false, debug = false } = command.optsWithGlobals<{ json?: boolean; debug?: boolean }>()
     cli.json = json

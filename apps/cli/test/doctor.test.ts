@@ -1,4 +1,4 @@
-import { createServer, type RequestListener } from 'node:http'
+import type { RequestListener } from 'node:http'
 import { createServer as createTcpServer, type Socket } from 'node:net'
 import { createTestDatabase, missingRedis, testRedisUrl } from '@semibot/stack/test'
 import t from 'tap'
@@ -6,22 +6,7 @@ import { checkNode } from '../src/doctor/check-node.ts'
 import type { Finding } from '../src/doctor/finding.ts'
 import { redisPing } from '../src/doctor/redis-ping.ts'
 import { json, semibot, semibotHere } from './fixtures/semibot.ts'
-
-type Scope = { teardown(cleanUp: () => void): void }
-
-async function serve(t: Scope, listener: RequestListener): Promise<string> {
-  const server = createServer(listener)
-  const { promise, resolve } = Promise.withResolvers<void>()
-  server.listen(0, '127.0.0.1', resolve)
-  await promise
-  t.teardown(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return `http://127.0.0.1:${address.port}`
-}
+import { serve } from './fixtures/serve.ts'
 
 const healthy: RequestListener = (request, response) => {
   response.setHeader('content-type', 'application/json')

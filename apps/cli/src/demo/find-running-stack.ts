@@ -3,6 +3,7 @@ import type { ProcessEntry } from '@semibot/stack'
 import type { Terminal } from '../cli.ts'
 import { readDevEnv } from '../database-url.ts'
 import { CliError } from '../failure.ts'
+import { stackTools } from '../stack-tools.ts'
 
 /** What `npm start` has brought up, as its state folder tells. */
 export interface RunningStack {
@@ -40,14 +41,4 @@ export async function findRunningStack(terminal: Pick<Terminal, 'environment' | 
 
 function isKind(name: string, kind: string): boolean {
   return name === kind || name.startsWith(`${kind}-`)
-}
-
-/** Only a clone has it: an image runs one service, and nothing there may be killed for a demonstration. */
-async function stackTools(): Promise<typeof import('@semibot/stack')> {
-  try {
-    return await import('@semibot/stack')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new CliError('this needs a clone of the repository in which npm start runs')
-  }
 }
