@@ -117,12 +117,16 @@ t.test('an agent with tools computes 17*23', async (t) => {
   t.equal(lastOf(events, 'execution.completed').usage.totalTokens, usages[1], 'and its last value is the sum')
 
   const [first, second] = (await calls()).slice(-2)
-  t.same(first?.tools, ALL_TOOLS, 'the model is offered the tools of the agent')
-  t.same(first?.messages, [
-    { role: 'system', content: 'You compute.' },
+  t.same(first?.tools, [...ALL_TOOLS, 'update_plan'], 'the model is offered the tools of the agent, and to plan')
+  t.match(first?.messages, [
+    { role: 'system', content: /^You compute\.\n\nResults of tools / },
     { role: 'user', content: 'What is 17*23?' }
   ])
-  t.same(second?.messages.at(-1), { role: 'tool', content: '391' }, 'and is shown the result as a tool message')
+  t.same(
+    second?.messages.at(-1),
+    { role: 'tool', content: '<tool_output status="ok">\n391\n</tool_output>' },
+    'and is shown the result as data of a tool'
+  )
 })
 
 t.test('an agent with tools that needs none answers in one step', async (t) => {
@@ -151,6 +155,42 @@ t.test('several rounds of tools are several steps', async (t) => {
   lastOf(events, 'execution.completed')
 })
 
+t.test('a plan that the model makes is shown, and followed', async (t) => {
+  const message = 'What is 2*3? [[sim:plan=Compute;Check;Answer]][[sim:steps=2]]'
+  const events = await run(origin, makeToolRequest(message))
+  const plans = events.filter(({ type }) => type === 'plan.updated')
+  t.match(plans, [
+    {
+      steps: [
+        { id: 'step-1', title: 'Compute', status: 'running' },
+        { id: 'step-2', title: 'Check', status: 'pending' },
+        { id: 'step-3', title: 'Answer', status: 'pending' }
+      ]
+    }
+  ])
+  t.equal(plans.length, 1, 'once; what changes later are its steps')
+  const updates = events.flatMap((event) => (event.type === 'step.updated' ? [[event.stepId, event.status]] : []))
+  t.same(updates, [
+    ['step-1', 'completed'],
+    ['step-2', 'running'],
+    ['step-2', 'completed'],
+    ['step-3', 'skipped']
+  ])
+  const steps = events.flatMap((event) => (event.type === 'tool.started' ? [[event.name, event.stepId]] : []))
+  t.same(
+    steps,
+    [
+      ['calculator', 'step-1'],
+      ['calculator', 'step-2']
+    ],
+    'tools belong to the step that runs, and telling a plan is no tool call of the user'
+  )
+  t.match(
+    events.find(({ type }) => type === 'message.completed'),
+    { content: /2\*3 = 6/ }
+  )
+})
+
 t.test('what the model reasons is passed on', async (t) => {
   for (const request of [makeRequest('Hi [[sim:reasoning]]'), makeToolRequest('Hi [[sim:reasoning]]')]) {
     const events = await run(origin, request)
@@ -173,7 +213,8 @@ t.test('both kinds of agents see the same history', async (t) => {
     ...history,
     { role: 'user', content: 'What did I say before?' }
   ])
-  t.same(withTools?.messages, plain?.messages)
+  t.same(withTools?.messages.slice(1), plain?.messages.slice(1))
+  t.match(withTools?.messages[0], { role: 'system', content: /^Be brief\./ })
 })
 
 t.test('model, trace and attempt are handed on', async (t) => {
