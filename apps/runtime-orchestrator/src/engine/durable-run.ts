@@ -111,10 +111,11 @@ export class DurableRun implements Durability {
 
   async #resume(): Promise<FinishReason | undefined> {
     const { request, signal, answer, budget } = this.#run
-    const { onTakenOver } = this.#options
+    const { onTakenOver, lease } = this.#options
+    const { lapses } = lease
     const claim = await takeOver(this.#options, request, signal)
     if (claim.kind === 'taken') {
-      this.#own(claim.epoch)
+      this.#own(claim.epoch, lapses)
       this.#recorded = new Map(claim.steps.map(({ name, result }) => [name, result]))
       this.#replayed = []
       onTakenOver?.(request, claim.epoch)
@@ -146,10 +147,11 @@ export class DurableRun implements Durability {
     if (isTool) await this.#enter(effect)
     const run = this.#ref
     if (run === undefined) return this.#remember(name, effect, await work({ signal, begunBefore: false }))
-    await this.#mustOwn(run)
     // Between two turns nothing is under way: whoever takes over from here repeats nothing.
     if (this.#handOver && !isTool) this.#interrupt()
     const begun = effect === 'none' ? { begunBefore: false } : await this.#noteBegin(run, name, effect)
+    // Last of all: this process may have been paused in any of the waits before.
+    await this.#mustOwn(run)
     const result = await work({ signal, ...begun })
     await this.#write(run, toStep(name, effect, result))
     return result
@@ -171,10 +173,11 @@ export class DurableRun implements Durability {
     const { request, signal } = this.#run
     const { orgId, executionId, sessionId, messageId, agent } = request
     const leave = lease.use()
+    const { lapses } = lease
     const limits = { isOutage: journal.isOutage, signal, limitMs: effect === 'none' ? 0 : JOURNAL_TIMEOUT_MS }
     try {
       await throughOutages(async () => {
-        await journal.renewLease(instance)
+        if (!lease.isValid) await lease.renew()
         const ids = { orgId, executionId, sessionId, messageId, owner: instance, agent: agent.slug }
         const remainingMs = this.#handle.remainingMs()
         if (!(await journal.begin({ ...ids, request, remainingMs, steps: this.#unwritten }))) this.#lose()
@@ -189,15 +192,16 @@ export class DurableRun implements Durability {
       })
     }
     leave()
-    this.#own(1)
+    this.#own(1, lapses)
     this.#unwritten = []
   }
 
-  #own(epoch: number): void {
+  /** `lapses`: of the lease, before the run was asked for. */
+  #own(epoch: number, lapses: number): void {
     const { lease, instance } = this.#options
     const { orgId, executionId } = this.#run.request
     this.#leaveLease = lease.use()
-    this.#lapses = lease.lapses
+    this.#lapses = lapses
     this.#ref = { orgId, executionId, owner: instance, epoch }
   }
 
@@ -205,11 +209,13 @@ export class DurableRun implements Durability {
   async #mustOwn(run: DurableRunRef): Promise<void> {
     const { journal, lease } = this.#options
     const { signal } = this.#run
-    if (lease.isValid && lease.lapses === this.#lapses) return
-    await lease.ensure(signal)
-    const { lapses } = lease
-    if (!(await throughOutages(() => journal.owns(run), { isOutage: journal.isOutage, signal }))) this.#lose()
-    this.#lapses = lapses
+    // As often as it takes: the process may be paused while it asks, too.
+    while (!lease.isValid || lease.lapses !== this.#lapses) {
+      await lease.ensure(signal)
+      const { lapses } = lease
+      if (!(await throughOutages(() => journal.owns(run), { isOutage: journal.isOutage, signal }))) this.#lose()
+      this.#lapses = lapses
+    }
   }
 
   async #noteBegin(run: DurableRunRef, name: string, effect: ToolEffect): Promise<{ begunBefore: boolean }> {

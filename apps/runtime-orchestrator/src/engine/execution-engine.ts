@@ -9,8 +9,8 @@ export interface ExecutionCall {
   attempt: number
   /** How long this execution may take, milliseconds; already less than what the caller waits. */
   budgetMs: number
-  /** W3C trace context, handed on to the model server. */
-  traceparent?: string
+  /** W3C trace context under which the work belongs to the call; handed on to the model server. */
+  traceparent: string
 }
 
 export type RuntimeExecutionStatus = 'running' | 'completed' | 'failed' | 'cancelled' | 'interrupted'

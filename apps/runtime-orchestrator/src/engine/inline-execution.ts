@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ExecuteRequest } from '@semibot/chat-protocol'
+import { traceIdOf } from '@semibot/service-kit'
 import { Answer } from '../agent/answer.ts'
 import type { RunContext } from '../agent/run-context.ts'
 import { inlineSteps } from '../agent/step.ts'
@@ -132,7 +133,7 @@ function createWork(
     request,
     signal: controller.signal,
     flow: attendance,
-    headers: traceparent === undefined ? {} : { traceparent },
+    headers: { traceparent },
     budget: new StepBudget(mergeLimits(limits, request.limits), request.agent.model),
     answer: new Answer(request.messageId, emit),
     emit,
@@ -143,7 +144,6 @@ function createWork(
 
 function startedEvent(request: ExecuteRequest, { attempt, traceparent }: ExecutionCall, instance: string) {
   const { executionId, sessionId, messageId, agent } = request
-  const traceId = traceparent?.split('-')[1]
   return {
     type: 'execution.started' as const,
     executionId,
@@ -153,7 +153,7 @@ function startedEvent(request: ExecuteRequest, { attempt, traceparent }: Executi
     attempt,
     model: agent.model,
     instance,
-    ...(traceId === undefined ? {} : { traceId })
+    traceId: traceIdOf(traceparent)
   }
 }
 

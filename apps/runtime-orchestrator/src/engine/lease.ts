@@ -56,11 +56,19 @@ export class Lease {
     }
   }
 
+  /** Renews it now, or waits for the renewal that is under way. @throws whatever the journal throws */
+  renew(): Promise<void> {
+    this.#renewing ??= this.#send().finally(() => {
+      this.#renewing = undefined
+    })
+    return this.#renewing
+  }
+
   /** Resolves when the lease is valid. @throws the signal's reason when it fires first */
   async ensure(signal: AbortSignal): Promise<void> {
     while (!this.isValid) {
       signal.throwIfAborted()
-      await untilAborted(this.#renewNow(), signal)
+      await untilAborted(this.#tryToRenew(), signal)
       if (!this.isValid)
         await untilAborted(new Promise((resolve) => setTimeout(resolve, this.#options.renewMs)), signal)
     }
@@ -75,26 +83,19 @@ export class Lease {
     clearTimeout(this.#timer)
     if (this.#closed) return
     this.#timer = setTimeout(() => {
-      void this.#renewNow().then(() => this.#schedule(this.#users > 0 ? this.#options.renewMs : this.#options.idleMs))
+      void this.#tryToRenew().then(() => this.#schedule(this.#users > 0 ? this.#options.renewMs : this.#options.idleMs))
     }, inMs).unref()
   }
 
-  /** One renewal at a time; one that fails is made up for by the next. */
-  #renewNow(): Promise<void> {
-    this.#renewing ??= this.#renew().finally(() => {
-      this.#renewing = undefined
-    })
-    return this.#renewing
+  #tryToRenew(): Promise<void> {
+    // One that fails is made up for by the next.
+    return this.renew().catch(() => undefined)
   }
 
-  async #renew(): Promise<void> {
+  async #send(): Promise<void> {
     const sentAt = this.#now()
-    const hadLapsed = !this.isValid
-    try {
-      await this.#options.renew()
-    } catch {
-      return
-    }
+    const hadLapsed = !this.isValid && this.#renewedAt !== Number.NEGATIVE_INFINITY
+    await this.#options.renew()
     if (hadLapsed) this.#lapses++
     this.#renewedAt = sentAt
   }
