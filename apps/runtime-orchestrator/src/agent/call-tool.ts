@@ -71,8 +71,8 @@ export function unknownTool(name: string, known: Iterable<string>): ToolResult {
 }
 
 /** Result of a call that was begun, and of which nobody knows what it did. */
-export function unknownOutcome({ name }: Tool, what: string): ToolResult {
-  return { ...unknown('TOOL_OUTCOME_UNKNOWN', `${name} ${what}`), durationMs: 0 }
+export function unknownOutcome(what: string): ToolResult {
+  return { ...unknown('TOOL_OUTCOME_UNKNOWN', what), durationMs: 0 }
 }
 
 /** Whether the input of a call is small enough to be told in an event. */

@@ -1,5 +1,6 @@
 import type { FinishedToolCall } from '@semibot/db'
 import type { RuntimeMetrics } from '@semibot/metrics'
+import { traceIdOf } from '@semibot/service-kit'
 import type { FastifyBaseLogger } from 'fastify'
 import { LOG } from '../constants/log-messages.ts'
 import type { RuntimeDatabase } from '../plugins/database.ts'
@@ -39,7 +40,8 @@ export function createAgentObserver({ models, metrics, logger, database }: Obser
       const { status, text, error, truncated, durationMs } = result
       metrics.step('tool', durationMs / 1000)
       metrics.toolCall(name, status)
-      const call = { executionId: run.request.executionId, toolCallId: id, tool: name, durationMs }
+      const traceId = traceIdOf(run.headers.traceparent)
+      const call = { executionId: run.request.executionId, traceId, toolCallId: id, tool: name, durationMs }
       if (error !== undefined) {
         const thrown = cause === undefined ? {} : { err: cause }
         logger.warn({ ...call, status, code: error.code, error: error.message, ...thrown }, LOG.toolFailed)

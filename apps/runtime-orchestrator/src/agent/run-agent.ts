@@ -18,11 +18,6 @@ export interface AgentParts {
   runStep: RunStep
   /** Told about each model call and each tool call when it is over; not about steps whose results were recorded. */
   observer: AgentObserver
-  /**
-   * Called when the first model call asks for tools, before any of them runs, and does the rest of the run: another
-   * engine takes it over, which calls `runAgent` with that turn. Left out, the loop goes on here.
-   */
-  takeOver?: (turn: ModelTurn) => Promise<FinishReason>
   /** Asks a person whether a tool may run; left out, every tool may. */
   approve?: Approve
 }
@@ -37,20 +32,17 @@ export interface AgentObserver {
 
 /**
  * The agent loop: ask the model, run the tools that it asks for, all of one turn at the same time, show it
- * the results, until it answers without asking for any. `first` is the first turn when it is known already, its
- * text shown and its cost counted.
+ * the results, until it answers without asking for any.
  * @throws ExecutionError LIMIT_EXCEEDED, LlmError, AnswerFull, or the reason of the run's signal
  */
-export async function runAgent(run: RunContext, parts: AgentParts, first?: ModelTurn): Promise<FinishReason> {
+export async function runAgent(run: RunContext, parts: AgentParts): Promise<FinishReason> {
   const messages: ModelMessage[] = agentConversation(run.request)
   const plan = new Plan(`plan-${run.request.executionId}`, run.emit)
   const progress: ToolProgress = { plan, usedIds: new Set(), unknown: new Set() }
   for (let number = 0; ; number++) {
-    const known = number === 0 ? first : undefined
-    const turn = known ?? (await nextTurn(run, parts, messages, number))
+    const turn = await nextTurn(run, parts, messages, number)
     messages.push(...turn.messages)
     if (turn.calls.length === 0) return finish(run, progress, turn)
-    if (parts.takeOver !== undefined) return parts.takeOver(turn)
 
     run.budget.spendToolCalls(turn.calls.length)
     const step = plan.begin(turn.calls)

@@ -10,8 +10,8 @@ export interface RunContext {
   readonly signal: AbortSignal
   /** Congested while no reader of the events keeps up. */
   readonly flow: FlowControl
-  /** Headers for the model server, such as traceparent. */
-  readonly headers: Record<string, string>
+  /** Headers for the model server. `traceparent` is that of the work under way; a trace of the run changes it. */
+  readonly headers: Record<string, string> & { traceparent: string }
   readonly budget: StepBudget
   readonly answer: Answer
   emit(event: ChatEventBody): void

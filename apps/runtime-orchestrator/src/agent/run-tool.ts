@@ -82,7 +82,9 @@ async function runStarted(
   tool: Tool | undefined,
   started: StartedCall
 ): Promise<ToolResult> {
-  const { id, name, effect } = started
+  const { id, name } = started
+  // A tool that is gone may have been there, and at work, when this step was begun elsewhere.
+  const effect = tool?.effect ?? 'unsafe'
   // Not even on other input: the model may write the same thing differently.
   const mayNotRun = unknown.has(name)
   const startedAt = performance.now()
@@ -92,9 +94,9 @@ async function runStarted(
     const result = await runStep(`tool:${id}:${name}`, effect, async ({ signal, begunBefore }) => {
       live = true
       observer.toolCallStarted(run, started)
-      if (tool === undefined) return unknownTool(call.name, tools.keys())
+      if (begunBefore && effect === 'unsafe') return unknownOutcome(`${name} was interrupted`)
       if (mayNotRun) return deniedCall(`whether ${name} took effect is unknown, so it is not run again`)
-      if (begunBefore && effect === 'unsafe') return unknownOutcome(tool, 'was interrupted')
+      if (tool === undefined) return unknownTool(call.name, tools.keys())
       if (call.invalid) return failedCall('TOOL_INPUT_INVALID', 'the arguments are not valid JSON')
       if (approve !== undefined && !(await approve(tool, started, signal)))
         return deniedCall(`the call of ${name} was not approved`)

@@ -56,8 +56,8 @@ export interface Tool<Input = unknown> {
 /** Where tools come from: those that are built in, the MCP servers of the operator. */
 export interface ToolSource {
   /**
-   * The tools that this organisation may be given now. The loop asks once for each execution and keeps what it
-   * got, whatever the source does meanwhile.
+   * The tools that this organisation may be given now; never rejects. The loop asks once for each execution and keeps
+   * what it got, whatever the source does meanwhile.
    */
   tools(orgId: string): Promise<readonly Tool[]> | readonly Tool[]
   /**

@@ -173,6 +173,52 @@ t.test('a slow reader holds the model back', async (t) => {
   }
 })
 
+t.test('a step that another process had begun', async (t) => {
+  const begun: RunStep = (name, _effect, work) =>
+    work({ signal: new AbortController().signal, begunBefore: name.startsWith('tool:') })
+  const keys: string[] = []
+  const execute = async ({ idempotencyKey }: ToolContext) => {
+    keys.push(idempotencyKey)
+    return 'done'
+  }
+  const prepare = (tools: Tool[], message = 'Go [[sim:call=odd {}]]') =>
+    prepareAgent({ baseUrl, message, tools, runStep: begun })
+
+  const unsafe = prepare([makeTool('odd', execute, { effect: 'unsafe' })])
+  await unsafe.start()
+  t.same(keys, [], 'is never run again when that may do something twice')
+  t.match(finishedOf(unsafe.events), [{ status: 'unknown', error: { code: 'TOOL_OUTCOME_UNKNOWN' } }])
+  t.match(unsafe.run.answer.text, /\n\nIt is unknown whether this took effect: odd\. It was not run again\.$/)
+
+  const gone = prepare([makeTool('other', execute)])
+  await gone.start()
+  t.match(finishedOf(gone.events), [{ status: 'unknown' }], 'nor when the tool is not there any more')
+
+  for (const effect of ['idempotent', 'none'] as const) {
+    const again = prepare([makeTool('odd', execute, { effect })])
+    await again.start()
+    t.match(finishedOf(again.events), [{ status: 'ok', output: 'done' }], `is run again when it is ${effect}`)
+  }
+  t.match(keys, [/:call_/, /:call_/])
+})
+
+t.test('a person may be asked', async (t) => {
+  const tool = makeTool('odd', async () => 'done')
+  for (const approved of [true, false]) {
+    const asked: string[] = []
+    const { events, start } = prepareAgent({
+      baseUrl,
+      message: 'Go [[sim:call=odd {}]]',
+      tools: [tool],
+      approve: async ({ name }, { id }) => asked.push(`${name} ${id.slice(0, 5)}`) > 0 && approved
+    })
+    await start()
+    t.same(asked, ['odd call_'])
+    const denied = { status: 'denied', error: { code: 'TOOL_DENIED', message: 'the call of odd was not approved' } }
+    t.match(finishedOf(events), [approved ? { status: 'ok' } : denied])
+  }
+})
+
 t.test('odd ids of tool calls become distinct ones, and the model keeps its own', async (t) => {
   const asked: { messages: { role: string; tool_call_id?: string }[] }[] = []
   const server = createServer(async (request, response) => {
@@ -216,4 +262,24 @@ t.test('odd ids of tool calls become distinct ones, and the model keeps its own'
   const answered = asked[2]?.messages.flatMap(({ role, tool_call_id: id }) => (role === 'tool' ? [id] : []))
   t.same(answered, ['call_0', 'call_1 with a space', 'call_0', 'call_1 with a space'])
   t.ok(run.budget.usage.totalTokens > 0, 'usage that the server does not send is estimated')
+})
+
+t.test('arguments that do not end are given up', async (t) => {
+  const server = createServer(async (request, response) => {
+    request.resume()
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    const call = { index: 0, id: 'call_0', type: 'function', function: { name: 'odd', arguments: '{' } }
+    const more = { index: 0, function: { arguments: ' '.repeat(100_000) } }
+    for (const part of [call, ...Array(9).fill(more)]) {
+      const choice = { index: 0, delta: { tool_calls: [part] }, finish_reason: null }
+      response.write(`data: ${JSON.stringify({ id: 'x', created: 1, model: 'm', choices: [choice] })}\n\n`)
+    }
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const own = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`
+  const tools = [makeTool('odd', async () => t.fail('must not run'))]
+  const { events, start } = prepareAgent({ baseUrl: own, message: 'Go', tools })
+  await t.rejects(start(), { code: 'LLM_UNAVAILABLE', message: /more than 524288 bytes of arguments/ })
+  t.same(events, [])
 })

@@ -30,10 +30,11 @@ export interface AgentRun {
   runStep?: RunStep
   flow?: RunContext['flow']
   limits?: Partial<BudgetLimits>
+  approve?: AgentParts['approve']
 }
 
 /** Runs an agent alone, without engine, against a real model server: the loop when it has tools. */
-export function prepareAgent({ baseUrl, message, tools, signal, runStep, flow, limits }: AgentRun) {
+export function prepareAgent({ baseUrl, message, tools, signal, runStep, flow, limits, approve }: AgentRun) {
   const events: ChatEventBody[] = []
   const observed: string[] = []
   const emit = (event: ChatEventBody) => void events.push(event)
@@ -42,7 +43,7 @@ export function prepareAgent({ baseUrl, message, tools, signal, runStep, flow, l
     request,
     signal: signal ?? new AbortController().signal,
     flow: flow ?? NEVER_CONGESTED,
-    headers: {},
+    headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' },
     budget: new StepBudget({ ...LIMITS, ...limits }, 'simulator'),
     answer: new Answer(request.messageId, emit),
     emit,
@@ -62,7 +63,8 @@ export function prepareAgent({ baseUrl, message, tools, signal, runStep, flow, l
     model,
     tools: new Map(tools.map((tool) => [tool.name, tool])),
     runStep: runStep ?? inlineSteps(run.signal),
-    observer
+    observer,
+    ...(approve === undefined ? {} : { approve })
   }
   const provider = createOpenAiCompatibleProvider({ baseUrl })
   const models = createModelAccess({ provider, agentModel: () => model })
