@@ -13,6 +13,7 @@ import { createJournal } from './plugins/journal.ts'
 import { watchMemory } from './plugins/memory.ts'
 import { createModels } from './plugins/models.ts'
 import { createServiceAuth } from './plugins/service-auth.ts'
+import { openTracing } from './plugins/tracing.ts'
 import { readiness } from './routes/health.ts'
 import { probeRoutes } from './routes/probe.ts'
 import { executeRoutes } from './routes/v1/execute.ts'
@@ -35,13 +36,18 @@ export interface AppOptions extends Pick<ServiceLogger, 'logger'>, Partial<Pick<
 /** The whole service, not yet listening: what it consists of, in the order in which it is built. */
 export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreTools = [], link }: AppOptions) {
   const env = loaded.values
-  const app = createServer({ logger, trustProxy: [...env.TRUST_PROXY] })
+  const instance = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
+  const tracing = await openTracing({ env, logger, version: VERSION, instance })
+  const app = createServer({ logger, trustProxy: [...env.TRUST_PROXY], tracing })
   const drain = createDrain({ graceMs: env.SHUTDOWN_GRACE_MS, flushMs: DRAIN_FLUSH_MS })
   drain.hook(app)
   drain.onDrain(() => app.log.info(LOG.draining))
+  // The first to be added is the last to run: everything else may still end its spans.
+  app.addHook('onClose', () => tracing.close())
 
   const registry = new Registry()
-  createServiceMetrics(registry, { version: VERSION, ...(droppedLines === undefined ? {} : { droppedLines }) })
+  const counted = droppedLines === undefined ? {} : { droppedLines }
+  createServiceMetrics(registry, { version: VERSION, spans: tracing.counts, ...counted })
   const dependencyMetrics = createDependencyMetrics(registry)
   const database = createRuntimeDatabase({ url: env.DATABASE_URL, logger: app.log, metrics: dependencyMetrics })
   const tools = createToolCatalogue([createBuiltinTools(database), ...moreTools])
@@ -49,9 +55,8 @@ export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreT
   const models = createModels(env)
   const { connections } = models.provider
   if (connections !== undefined) dependencyMetrics.observeHttpClient('model', connections)
-  const instance = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
   const { journal, close: closeJournal } = createJournal(env.DATABASE_URL)
-  const engines = createEngines({ env, instance, models, tools, database, journal, metrics, logger: app.log })
+  const engines = createEngines({ env, instance, models, tools, database, journal, metrics, tracing, logger: app.log })
   // Half of the grace is for runs to end by themselves, the rest to give them away where nothing is under way.
   drain.onDrain(() => setTimeout(engines.handOver, env.SHUTDOWN_GRACE_MS / 2).unref())
   const memory = watchMemory({ highWater: env.RUNTIME_MEMORY_HIGH_WATER, metrics, logger: app.log })

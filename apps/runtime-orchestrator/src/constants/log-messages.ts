@@ -26,6 +26,8 @@ export const LOG = {
   workerSilent: '[Runtime] worker hangs: it is ended',
   memoryLow: '[Runtime] memory is nearly used up: no new executions',
   memoryBack: '[Runtime] memory is free again',
+  tracesDown: '[Runtime] trace collector takes no spans: executions go on without',
+  tracesUp: '[Runtime] trace collector takes spans again',
   databaseDown: '[Runtime] database unavailable: search_history answers with an error until it is back',
   databaseUp: '[Runtime] database available'
 } as const

@@ -1,11 +1,13 @@
 import type { RuntimeEnv } from '@semibot/config'
 import type { RuntimeMetrics } from '@semibot/metrics'
+import type { Tracing } from '@semibot/service-kit'
 import type { FastifyBaseLogger } from 'fastify'
 import type { ModelAccess } from '../agent/model-access.ts'
 import { createAgentObserver } from '../agent/observe.ts'
 import { runAgent } from '../agent/run-agent.ts'
 import { runPlain } from '../agent/run-plain.ts'
 import { runProbe } from '../agent/run-probe.ts'
+import { traceRuns } from '../agent/trace-run.ts'
 import { EVENT_LOG_LIMITS, EVENT_LOG_SWEEP_MS, LEASE_IDLE_MS, LEASE_MS, LEASE_RENEW_MS } from '../constants/config.ts'
 import { LOG } from '../constants/log-messages.ts'
 import type { StepRunner } from '../engine/durability.ts'
@@ -27,13 +29,14 @@ type LimitKey =
   | 'LLM_PRICES'
 
 export interface EngineParts {
-  env: Pick<RuntimeEnv, LimitKey>
+  env: Pick<RuntimeEnv, LimitKey | 'LLM_PROVIDER'>
   instance: string
   models: ModelAccess
   tools: ToolCatalogue
   database: RuntimeDatabase
   journal: Journal
   metrics: RuntimeMetrics
+  tracing: Tracing
   logger: FastifyBaseLogger
 }
 
@@ -50,7 +53,7 @@ export interface Engines {
 
 /** The engine with everything that an execution needs. */
 export function createEngines(parts: EngineParts): Engines {
-  const { env, instance, journal, models, tools, metrics, logger } = parts
+  const { env, instance, journal, models, tools, metrics, tracing, logger } = parts
   const limits = {
     maxSteps: env.RUNTIME_MAX_STEPS,
     maxToolCalls: env.RUNTIME_MAX_TOOL_CALLS,
@@ -59,13 +62,13 @@ export function createEngines(parts: EngineParts): Engines {
     prices: env.LLM_PRICES
   }
   const observer = createAgentObserver(parts)
-  const run: StepRunner = async (context, runStep) => {
+  const run = traceRuns(tracing, env.LLM_PROVIDER, async (context, runStep) => {
     const { agent, orgId } = context.request
     if (agent.tools.length === 0) return runPlain(context, models, metrics)
     const model = models.agentModel(agent.model)
     const agentTools = await tools.select(orgId, agent.tools)
     return runAgent(context, { model, tools: agentTools, runStep, observer })
-  }
+  })
 
   const log = new MemoryEventLog({ ...EVENT_LOG_LIMITS, onDropped: (id) => engine.forget(id) })
   const lease = new Lease({

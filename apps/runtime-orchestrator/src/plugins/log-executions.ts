@@ -1,3 +1,4 @@
+import { traceIdOf } from '@semibot/service-kit'
 import type { FastifyBaseLogger } from 'fastify'
 import { LOG } from '../constants/log-messages.ts'
 import type { ExecutionObserver } from '../engine/inline-execution.ts'
@@ -5,15 +6,15 @@ import type { ExecutionObserver } from '../engine/inline-execution.ts'
 /** One line when an execution begins and one when it ends; never anything that was said. */
 export function createExecutionLog(logger: FastifyBaseLogger): ExecutionObserver {
   return {
-    started: ({ executionId, sessionId, orgId, agent }, { requestId, attempt, budgetMs }) => {
+    started: ({ executionId, sessionId, orgId, agent }, { requestId, traceparent, attempt, budgetMs }) => {
       const { slug, model, tools } = agent
-      const call = { attempt, budgetMs, agent: slug, model, tools: tools.length }
+      const call = { traceId: traceIdOf(traceparent), attempt, budgetMs, agent: slug, model, tools: tools.length }
       logger.info({ executionId, sessionId, orgId, requestId, ...call }, LOG.executionStarted)
     },
 
-    ended: ({ executionId, sessionId, orgId }, { requestId, attempt }, outcome, report) => {
+    ended: ({ executionId, sessionId, orgId }, { requestId, traceparent, attempt }, outcome, report) => {
       const { startedAt, endedAt, usage, lastSeq } = report
-      const ids = { executionId, sessionId, orgId, requestId, attempt }
+      const ids = { executionId, sessionId, orgId, requestId, traceId: traceIdOf(traceparent), attempt }
       const fields = { ...ids, latencyMs: (endedAt ?? startedAt) - startedAt, events: lastSeq, usage }
       if (outcome.status === 'completed')
         logger.info({ ...fields, finishReason: outcome.finishReason }, LOG.executionCompleted)

@@ -28,12 +28,12 @@ const probeSchema = z.object({
  * Answers 503 as an execution would when there is no place or when the process goes away.
  */
 export const probeRoutes: FastifyPluginAsyncZod<ProbeRoutesOptions> = async (app, { engine, capacity, instance }) => {
-  app.post('/internal/probe', { schema: { response: { 200: envelope(probeSchema) } } }, async ({ id }) => {
+  app.post('/internal/probe', { schema: { response: { 200: envelope(probeSchema) } } }, async ({ id, traceparent }) => {
     const inFlight = await capacity.check()
     const started = performance.now()
     const ids = { executionId: randomUUID(), orgId: NIL, sessionId: NIL, userId: null, messageId: NIL }
     const agent = { id: 'probe', slug: 'probe', systemPrompt: '', model: 'none', tools: [] }
-    const call = { requestId: id, attempt: 1, budgetMs: PROBE_BUDGET_MS }
+    const call = { requestId: id, traceparent, attempt: 1, budgetMs: PROBE_BUDGET_MS }
     const execution = engine.start({ ...ids, message: '6*7', history: [], agent }, call)
     const { error } = await execution.ended
     if (error !== null) throw new RequestError(error.code, error.message)

@@ -8,7 +8,12 @@ import { makeRequest } from '../helpers/execute.ts'
 import { createSink } from '../helpers/sink.ts'
 
 const LOG = { executionBytes: 1_000_000, executionFrames: 100, processBytes: 10_000_000, keepMs: 600_000 }
-const CALL = { requestId: 'r', attempt: 1, budgetMs: 60_000 }
+const CALL = {
+  traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+  requestId: 'r',
+  attempt: 1,
+  budgetMs: 60_000
+}
 const FOREVER: Runner = () => new Promise(() => undefined)
 
 function begin(run: Runner) {

@@ -53,13 +53,12 @@ export function agentCallAttributes(call: AgentCall): SpanAttributes {
 }
 
 /** A tool call: the span is named `execute_tool <tool>`. */
-export function toolCallAttributes(call: { id: string; name: string; source: string; effect: string }): SpanAttributes {
+export function toolCallAttributes(call: { id: string; name: string; effect: string }): SpanAttributes {
   return {
     [OPERATION]: 'execute_tool',
     'gen_ai.tool.name': call.name,
     'gen_ai.tool.call.id': call.id,
     'gen_ai.tool.type': 'function',
-    'semibot.tool.source': call.source,
     'semibot.tool.effect': call.effect
   }
 }

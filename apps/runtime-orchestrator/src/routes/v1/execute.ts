@@ -33,8 +33,8 @@ export const executeRoutes: FastifyPluginAsyncZod<ExecuteRoutesOptions> = async 
   const request = { body: executeRequestSchema, headers: executeHeadersSchema }
 
   app.post('/execute/stream', { schema: request }, async (call, reply) => {
-    const { body, headers, id } = call
-    const execution = await begin(body, readCall(headers, body, id, timeoutMs))
+    const { body } = call
+    const execution = await begin(body, readCall(call, timeoutMs))
     if ('port' in execution) return await peers?.forward(call, reply, execution.port)
     reply.header(HEADERS.executionId, body.executionId)
     const writer = createSseWriter(reply, { heartbeatMs: HEARTBEAT_MS })
@@ -49,8 +49,8 @@ export const executeRoutes: FastifyPluginAsyncZod<ExecuteRoutesOptions> = async 
   const answer = { ...request, response: { 200: envelope(executeResultSchema) } }
 
   app.post('/execute', { schema: answer }, async (call, reply) => {
-    const { body, headers, id } = call
-    const execution = await begin(body, readCall(headers, body, id, timeoutMs))
+    const { body } = call
+    const execution = await begin(body, readCall(call, timeoutMs))
     // Hijacked: what is returned is not sent.
     if ('port' in execution) return (await peers?.forward(call, reply, execution.port)) as never
     const leave = execution.attend()

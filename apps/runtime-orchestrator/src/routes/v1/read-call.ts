@@ -17,36 +17,34 @@ export const executeHeadersSchema = z.looseObject({
   [HEADERS.requestTimeoutMs]: milliseconds.optional(),
   [HEADERS.attempt]: z.coerce.number('must be a whole number, 1 to 100').int().min(1).max(100).optional(),
   [HEADERS.orgId]: z.string().optional(),
-  [HEADERS.resume]: z.enum(['1'], 'must be 1').optional(),
-  [HEADERS.traceparent]: z.string().optional()
+  [HEADERS.resume]: z.enum(['1'], 'must be 1').optional()
 })
 
-/** W3C trace context, version 00. */
-const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
+/** What of a request says how it is to be run. */
+export interface ExecuteCall {
+  headers: z.infer<typeof executeHeadersSchema>
+  body: ExecuteRequest
+  /** The request's id. */
+  id: string
+  traceparent: string
+}
 
 /**
- * What the headers of a request mean for its execution.
+ * What a request means for its execution.
  * @throws RequestError when x-org-id names another organisation than the body
  */
-export function readCall(
-  headers: z.infer<typeof executeHeadersSchema>,
-  request: ExecuteRequest,
-  requestId: string,
-  timeoutMs: number
-): ExecutionCall {
+export function readCall({ headers, body, id, traceparent }: ExecuteCall, timeoutMs: number): ExecutionCall {
   const orgId = headers[HEADERS.orgId]
-  if (orgId !== undefined && orgId !== request.orgId)
+  if (orgId !== undefined && orgId !== body.orgId)
     throw new RequestError(
       'VALIDATION_FAILED',
       `The header ${HEADERS.orgId} and orgId of the body name different organisations.`
     )
   const asked = (headers[HEADERS.requestTimeoutMs] as number | undefined) ?? timeoutMs
-  const traceparent = headers[HEADERS.traceparent] as string | undefined
   return {
-    requestId,
+    requestId: id,
     attempt: (headers[HEADERS.attempt] as number | undefined) ?? 1,
     budgetMs: Math.min(timeoutMs, asked) - DEADLINE_MARGIN_MS,
-    // A broken trace header is no reason to refuse a chat: the trace begins anew.
-    ...(traceparent !== undefined && TRACEPARENT.test(traceparent) ? { traceparent } : {})
+    traceparent
   }
 }
