@@ -130,8 +130,8 @@ export function createFleet(options: FleetOptions): Fleet {
     slot.process = undefined
     slot.port = undefined
     onGone(slot.number)
-    if (code !== 0) clean = false
     if (stopping) {
+      if (code !== 0) clean = false
       settleStop()
       return
     }

@@ -107,6 +107,7 @@ export async function runLauncher(options: LauncherOptions): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void end(signal, 0))
   process.on('SIGHUP', () => {
     service.reopen()
+    logger.info('SIGHUP: log file opened again')
     reload()
     fleet.signal('SIGHUP')
   })

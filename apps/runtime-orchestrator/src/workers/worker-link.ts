@@ -1,6 +1,7 @@
 import type { Registry } from '@prometheus-io/client'
 import { snapshotMetrics } from '@semibot/metrics'
-import { WORKER_ALIVE_MS } from '../constants/config.ts'
+import { RequestError } from '@semibot/service-kit'
+import { OVERLOADED_RETRY_AFTER_SECONDS, WORKER_ALIVE_MS } from '../constants/config.ts'
 import type { Claim, PlaceSource } from '../plugins/capacity.ts'
 import type { Answer, FromLauncher, FromWorker, Question, QuestionName, Questions } from './messages.ts'
 
@@ -25,8 +26,15 @@ export interface Channel<Out, In> {
   receive(listener: (message: In) => void): void
 }
 
-export class LauncherSilent extends Error {
+/** The launcher did not answer in time. A caller is told to come again. */
+export class LauncherSilent extends RequestError {
   override readonly name = 'LauncherSilent'
+
+  constructor(question: QuestionName, limitMs: number) {
+    super('RUNTIME_OVERLOADED', `The launcher of this runtime did not answer "${question}" within ${limitMs} ms.`, {
+      retryAfterSeconds: OVERLOADED_RETRY_AFTER_SECONDS
+    })
+  }
 }
 
 /** Shorter than what the api waits for an execution to be accepted. */
@@ -59,7 +67,7 @@ export function createWorkerLink(channel: Channel<FromWorker, FromLauncher>): Wo
       const id = ++last
       const limitMs = name === 'metrics' ? METRICS_ANSWER_MS : ANSWER_MS
       const timer = setTimeout(() => {
-        reject(new LauncherSilent(`the launcher did not answer "${name}" within ${limitMs} ms`))
+        reject(new LauncherSilent(name, limitMs))
         // The types of question and answer belong together by their name.
         entry.take = (late as Waiting['take'] | undefined) ?? (() => {})
       }, limitMs)
