@@ -186,8 +186,8 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     logText: '超出执行限制',
     clientText: 'The execution reached a limit.',
     remedy: {
-      en: 'Raise `RUNTIME_MAX_STEPS`, `RUNTIME_MAX_TOOL_CALLS` or `RUNTIME_MAX_TOKENS`',
-      zh: '调整 `RUNTIME_MAX_STEPS`、`RUNTIME_MAX_TOOL_CALLS`、`RUNTIME_MAX_TOKENS`'
+      en: 'Raise `RUNTIME_MAX_STEPS`, `RUNTIME_MAX_TOOL_CALLS`, `RUNTIME_MAX_TOKENS` or `RUNTIME_MAX_COST_USD`',
+      zh: '调整 `RUNTIME_MAX_STEPS`、`RUNTIME_MAX_TOOL_CALLS`、`RUNTIME_MAX_TOKENS`、`RUNTIME_MAX_COST_USD`'
     }
   },
   DEADLINE_EXCEEDED: {
