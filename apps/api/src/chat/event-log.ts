@@ -45,4 +45,6 @@ export interface ExecutionEvents extends Readonly<ExecutionIdentity> {
 export interface EventLog {
   open(identity: ExecutionIdentity): ExecutionEvents
   get(executionId: string): ExecutionEvents | undefined
+  /** Keeps an ended execution no longer; those who read it already go on reading. */
+  forget(executionId: string): void
 }

@@ -42,18 +42,18 @@ export class MemoryEventLog implements EventLog {
     const due = this.#now() - this.#limits.keepEndedMs
     for (const [executionId, endedAt] of this.#ended) {
       if (endedAt >= due) return
-      this.#forget(executionId)
+      this.forget(executionId)
     }
   }
 
   #forgetOldest(): void {
     for (const executionId of this.#ended.keys()) {
       if (this.#totalBytes <= this.#limits.maxTotalBytes) return
-      this.#forget(executionId)
+      this.forget(executionId)
     }
   }
 
-  #forget(executionId: string): void {
+  forget(executionId: string): void {
     const events = this.#executions.get(executionId)
     if (events !== undefined) this.#totalBytes -= events.bytes
     this.#executions.delete(executionId)

@@ -151,6 +151,7 @@ class Run {
         ...(continueFrom === undefined ? {} : { continueFrom }),
         ...(this.#note === undefined ? {} : { note: this.#note }),
         accepted: () => this.story.begin(mode, number),
+        rewind: (text) => this.story.rewind(text, number, abilities.canRetract),
         emit: (event) => {
           if (signal.aborted) return
           if (firstTextMs === undefined && event.type === 'message.delta') firstTextMs = performance.now() - startedAt
@@ -204,8 +205,12 @@ class Run {
     const latencyMs = Math.round(performance.now() - this.startedAt)
     const end = { status: 'completed', messageStatus: 'complete', usage, finishReason } as const
     if (!(await this.#store(mode, attempts, end))) return this.#refuse('INTERNAL', 'The answer could not be stored.')
-    this.#options.services.metrics.requestFinished('success')
+    const { services, execution, abilities } = this.#options
+    services.metrics.requestFinished('success')
     this.story.end({ type: 'execution.completed', finishReason, usage, mode, attempts, latencyMs })
+    // Nobody was shown these events, and the answer is stored: whoever asks again gets it from there. Kept for
+    // minutes they would cost more time in garbage collection than in being made.
+    if (abilities.wholeAnswer) services.events.forget(execution.executionId)
   }
 
   async #fail(
