@@ -1,5 +1,5 @@
 import type { ChatEventBody, FinishReason } from '@semibot/chat-protocol'
-import { DELTA_OVERHEAD_BYTES, MAX_ANSWER_BYTES, MAX_DELTA_LENGTH, MAX_DELTAS_BYTES } from '../constants/config.ts'
+import { EVENT_OVERHEAD_BYTES, MAX_ANSWER_BYTES, MAX_DELTA_LENGTH, MAX_EVENTS_BYTES } from '../constants/config.ts'
 
 /** JSON needs at most six bytes for one UTF-16 unit. */
 const MAX_BYTES_PER_UNIT = 6
@@ -18,8 +18,9 @@ export class Answer {
   #separate = false
   /** Upper bound of the JSON size of `#text`: exact at the last measurement, pessimistic since. */
   #boundBytes = 2
-  /** What all deltas so far took on the stream, at most. */
+  /** What all events so far took on the stream, at most. */
   #streamedBytes = 0
+  #toldBytes = 0
 
   constructor(messageId: string, emit: (event: ChatEventBody) => void) {
     this.#messageId = messageId
@@ -28,6 +29,11 @@ export class Answer {
 
   get text(): string {
     return this.#text
+  }
+
+  /** What the events beside the text took on the stream, at most. */
+  get toldBytes(): number {
+    return this.#toldBytes
   }
 
   /** @throws AnswerFull when the text would no longer fit; nothing of it is written then. */
@@ -40,9 +46,17 @@ export class Answer {
   /** @throws AnswerFull as `write` */
   reason(text: string): void {
     for (const delta of pieces(text)) {
-      this.#count(delta)
+      this.#take(Buffer.byteLength(delta))
       this.#emit({ type: 'reasoning.delta', messageId: this.#messageId, delta })
     }
+  }
+
+  /** Tells something beside the text, such as a tool's result. @throws AnswerFull when the stream has no room for it */
+  tell(event: ChatEventBody): void {
+    const bytes = Buffer.byteLength(JSON.stringify(event))
+    this.#take(bytes)
+    this.#toldBytes += EVENT_OVERHEAD_BYTES + bytes
+    this.#emit(event)
   }
 
   /** What is written next, if anything, begins a new paragraph: it comes from a later model call. */
@@ -58,7 +72,7 @@ export class Answer {
   #append(delta: string): void {
     this.#boundBytes += delta.length * MAX_BYTES_PER_UNIT
     if (this.#boundBytes > MAX_ANSWER_BYTES) this.#measure(delta)
-    this.#count(delta)
+    this.#take(Buffer.byteLength(delta))
     this.#begin()
     this.#text += delta
     this.#emit({ type: 'message.delta', messageId: this.#messageId, delta })
@@ -71,9 +85,10 @@ export class Answer {
   }
 
   /** Readers refuse a stream beyond a size: end in good order before that. */
-  #count(delta: string): void {
-    this.#streamedBytes += DELTA_OVERHEAD_BYTES + Buffer.byteLength(delta)
-    if (this.#streamedBytes > MAX_DELTAS_BYTES) throw new AnswerFull('the answer has too many pieces')
+  #take(bytes: number): void {
+    const taken = this.#streamedBytes + EVENT_OVERHEAD_BYTES + bytes
+    if (taken > MAX_EVENTS_BYTES) throw new AnswerFull('the stream has no room left')
+    this.#streamedBytes = taken
   }
 
   #measure(delta: string): void {

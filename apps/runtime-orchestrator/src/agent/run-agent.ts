@@ -37,7 +37,7 @@ export interface AgentObserver {
  */
 export async function runAgent(run: RunContext, parts: AgentParts): Promise<FinishReason> {
   const messages: ModelMessage[] = agentConversation(run.request)
-  const plan = new Plan(`plan-${run.request.executionId}`, run.emit)
+  const plan = new Plan(`plan-${run.request.executionId}`, (event) => run.answer.tell(event))
   const progress: ToolProgress = { plan, usedIds: new Set(), unknown: new Set() }
   for (let number = 0; ; number++) {
     const turn = await nextTurn(run, parts, messages, number)
@@ -74,7 +74,7 @@ async function nextTurn(
     if (live) observer.modelCallFinished(seconds())
     else run.answer.write(turn.text)
     run.budget.addUsage(turn.usage)
-    run.emit({ type: 'usage.updated', ...run.budget.usage })
+    run.answer.tell({ type: 'usage.updated', ...run.budget.usage })
     return turn
   } catch (error) {
     if (live) observer.modelCallFinished(seconds(), error)

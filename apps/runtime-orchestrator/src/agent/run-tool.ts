@@ -1,4 +1,6 @@
 import type { ToolEffect } from '@semibot/chat-protocol'
+import { MANY_EVENTS_BYTES, MAX_TOLD_OUTPUT_BYTES, SHORT_OUTPUT_BYTES } from '../constants/config.ts'
+import { isNamed } from '../tools/catalogue.ts'
 import type { Tool, ToolContext } from '../tools/tool.ts'
 import type { ModelToolCall } from './ask-model.ts'
 import {
@@ -58,7 +60,7 @@ export async function runTool(
   const id = distinct(call.id, `step-${turn + 1}-call-${index + 1}`, progress.usedIds)
   const { source, effect, serverId } = tool ?? { source: 'builtin', effect: 'none' }
   const started = { id, name: name.slice(0, 100), source, effect, input: fitsIntoEvent(input) ? input : null }
-  run.emit({
+  run.answer.tell({
     type: 'tool.started',
     toolCallId: id,
     ...(step === undefined ? {} : { stepId: step }),
@@ -70,7 +72,7 @@ export async function runTool(
   })
   const result = await runStarted(run, parts, progress, call, tool, started)
   if (result.status === 'unknown') progress.unknown.add(started.name)
-  run.emit(finishedEvent(id, result))
+  run.answer.tell(finishedEvent(id, result, run.answer.toldBytes))
   return result
 }
 
@@ -83,8 +85,8 @@ async function runStarted(
   started: StartedCall
 ): Promise<ToolResult> {
   const { id, name } = started
-  // A tool that is gone may have been there, and at work, when this step was begun elsewhere.
-  const effect = tool?.effect ?? 'unsafe'
+  // A tool that the agent was given and that is gone may have been there, and at work, when this step was begun elsewhere.
+  const effect = tool?.effect ?? (isNamed(call.name, run.request.agent.tools) ? 'unsafe' : 'none')
   // Not even on other input: the model may write the same thing differently.
   const mayNotRun = unknown.has(name)
   const startedAt = performance.now()
@@ -112,15 +114,26 @@ async function runStarted(
   }
 }
 
-function finishedEvent(toolCallId: string, { status, text, error, truncated, durationMs }: ToolResult) {
+/** The model has read the whole result; the reader of the events may get less of a long one. */
+function finishedEvent(toolCallId: string, result: ToolResult, toldBytes: number) {
+  const { status, text, error, durationMs } = result
+  const output = error === undefined ? toldOutput(text, toldBytes) : undefined
+  const truncated = result.truncated || (output !== undefined && output.length < text.length)
   return {
     type: 'tool.finished' as const,
     toolCallId,
     status,
     durationMs,
-    ...(error === undefined ? { output: text } : { error }),
+    ...(error === undefined ? { output } : { error }),
     ...(truncated ? { truncated } : {})
   }
+}
+
+/** JSON needs at most six bytes for one UTF-16 unit. */
+function toldOutput(text: string, toldBytes: number): string {
+  const maxBytes = toldBytes < MANY_EVENTS_BYTES ? MAX_TOLD_OUTPUT_BYTES : SHORT_OUTPUT_BYTES
+  if (text.length * 6 <= maxBytes || Buffer.byteLength(JSON.stringify(text)) <= maxBytes) return text
+  return text.slice(0, Math.floor(maxBytes / 6)).toWellFormed()
 }
 
 /**

@@ -16,9 +16,14 @@ export const MODEL_IDLE_TIMEOUT_MS = 60_000
 /** Largest answer, measured as the JSON text that the last event carries: it must fit into one event. */
 export const MAX_ANSWER_BYTES = LIMITS.eventBytes - 4_096
 
-/** What a delta takes on the stream beside its text, at most, and what all deltas may take together. */
-export const DELTA_OVERHEAD_BYTES = 200
-export const MAX_DELTAS_BYTES = LIMITS.streamBytes - 4 * LIMITS.eventBytes
+/** What an event takes on the stream beside its content, at most, and what all events may take before the last ones. */
+export const EVENT_OVERHEAD_BYTES = 200
+export const MAX_EVENTS_BYTES = LIMITS.streamBytes - 4 * LIMITS.eventBytes
+
+/** Largest output of a tool that is told in an event, as JSON; less once tools have taken a good part of the stream. */
+export const MAX_TOLD_OUTPUT_BYTES = 128 * 1024
+export const MANY_EVENTS_BYTES = LIMITS.streamBytes / 4
+export const SHORT_OUTPUT_BYTES = 2 * 1024
 
 /** A longer piece of text is sent as several events, in UTF-16 units. */
 export const MAX_DELTA_LENGTH = 16_384

@@ -34,6 +34,7 @@ export function createToolCatalogue(sources: readonly ToolSource[]): ToolCatalog
   }
 }
 
-function isNamed(name: string, names: readonly string[]): boolean {
+/** Whether this tool is one of those that the names, or prefixes with a star, stand for. */
+export function isNamed(name: string, names: readonly string[]): boolean {
   return names.some((wanted) => wanted === name || (wanted.endsWith('*') && name.startsWith(wanted.slice(0, -1))))
 }

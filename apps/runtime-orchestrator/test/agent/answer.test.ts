@@ -2,7 +2,7 @@ import { type ChatEventBody, LIMITS } from '@semibot/chat-protocol'
 import fc from 'fast-check'
 import t from 'tap'
 import { Answer, AnswerFull } from '../../src/agent/answer.ts'
-import { DELTA_OVERHEAD_BYTES, MAX_ANSWER_BYTES } from '../../src/constants/config.ts'
+import { EVENT_OVERHEAD_BYTES, MAX_ANSWER_BYTES } from '../../src/constants/config.ts'
 import { encodeEvent } from '../../src/engine/encode-event.ts'
 
 function begin() {
@@ -103,6 +103,6 @@ t.test('an answer of very many pieces ends before the stream is too long for its
   const messageId = '019ab000-0000-7000-8000-000000000001'
   for (const type of ['message.delta', 'reasoning.delta'] as const) {
     const frame = encodeEvent({ type, messageId, delta: '' }, 9_999_999, Date.now())
-    t.ok(frame.length <= DELTA_OVERHEAD_BYTES, `${type} takes ${frame.length} bytes beside its text`)
+    t.ok(frame.length <= EVENT_OVERHEAD_BYTES, `${type} takes ${frame.length} bytes beside its text`)
   }
 })

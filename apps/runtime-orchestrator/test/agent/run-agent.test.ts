@@ -191,8 +191,12 @@ t.test('a step that another process had begun', async (t) => {
   t.match(unsafe.run.answer.text, /\n\nIt is unknown whether this took effect: odd\. It was not run again\.$/)
 
   const gone = prepare([makeTool('other', execute)])
+  gone.run.request.agent.tools = ['other', 'od*']
   await gone.start()
   t.match(finishedOf(gone.events), [{ status: 'unknown' }], 'nor when the tool is not there any more')
+  const never = prepare([makeTool('other', execute)])
+  await never.start()
+  t.match(finishedOf(never.events), [{ error: { code: 'TOOL_UNKNOWN' } }], 'but what the agent never had did nothing')
 
   for (const effect of ['idempotent', 'none'] as const) {
     const again = prepare([makeTool('odd', execute, { effect })])
