@@ -2,7 +2,14 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { Registry } from '@prometheus-io/client'
 import { createDependencyMetrics, createRuntimeMetrics, createServiceMetrics } from '@semibot/metrics'
-import { createDrain, createServer, healthRoutes, metricsPlugin, type ServiceLogger } from '@semibot/service-kit'
+import {
+  createDrain,
+  createServer,
+  healthRoutes,
+  metricsPlugin,
+  type ServiceLogger,
+  type TlsMaterial
+} from '@semibot/service-kit'
 import { DRAIN_FLUSH_MS } from './constants/config.ts'
 import { LOG } from './constants/log-messages.ts'
 import { executionTimeoutMs, type ServiceEnv } from './env.ts'
@@ -20,6 +27,7 @@ import { executeRoutes } from './routes/v1/execute.ts'
 import { executionRoutes } from './routes/v1/executions.ts'
 import { BUILTIN_TOOLS, createBuiltinTools } from './tools/builtin-tools.ts'
 import { createToolCatalogue } from './tools/catalogue.ts'
+import { createMcpTools } from './tools/mcp/mcp-tools.ts'
 import type { ToolSource } from './tools/tool.ts'
 import { VERSION } from './version.ts'
 import { createPlaces } from './workers/places.ts'
@@ -31,14 +39,16 @@ export interface AppOptions extends Pick<ServiceLogger, 'logger'>, Partial<Pick<
   moreTools?: readonly ToolSource[]
   /** This process is one of several workers: it shares its places, its metrics and its executions with them. */
   link?: WorkerLink | undefined
+  /** HTTPS with HTTP/2 and HTTP/1.1 in place of plain HTTP/1.1. */
+  tls?: TlsMaterial | undefined
 }
 
 /** The whole service, not yet listening: what it consists of, in the order in which it is built. */
-export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreTools = [], link }: AppOptions) {
+export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreTools = [], link, tls }: AppOptions) {
   const env = loaded.values
   const instance = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
   const tracing = await openTracing({ env, logger, version: VERSION, instance })
-  const app = createServer({ logger, trustProxy: [...env.TRUST_PROXY], tracing })
+  const app = createServer({ logger, tls, trustProxy: [...env.TRUST_PROXY], tracing })
   const drain = createDrain({ graceMs: env.SHUTDOWN_GRACE_MS, flushMs: DRAIN_FLUSH_MS })
   drain.hook(app)
   drain.onDrain(() => app.log.info(LOG.draining))
@@ -50,7 +60,8 @@ export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreT
   createServiceMetrics(registry, { version: VERSION, spans: tracing.counts, ...counted })
   const dependencyMetrics = createDependencyMetrics(registry)
   const database = createRuntimeDatabase({ url: env.DATABASE_URL, logger: app.log, metrics: dependencyMetrics })
-  const tools = createToolCatalogue([createBuiltinTools(database), ...moreTools])
+  const mcp = createMcpTools({ servers: loaded.mcpServers ?? [], version: VERSION, registry, logger: app.log })
+  const tools = createToolCatalogue([createBuiltinTools(database), mcp, ...moreTools])
   const metrics = createRuntimeMetrics(registry, { tools: BUILTIN_TOOLS })
   const models = createModels(env)
   const { connections } = models.provider
@@ -70,7 +81,7 @@ export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreT
   const separate = { host: env.RUNTIME_HOST, port: env.METRICS_PORT }
   const collect = link && (() => link.ask('metrics', null))
   await app.register(metricsPlugin, { registry, token: env.METRICS_TOKEN, separate, collect })
-  await app.register(healthRoutes, { drain, ready: () => readiness(database, models, link) })
+  await app.register(healthRoutes, { drain, ready: () => readiness({ database, models, mcp, link }) })
   await app.register(async (scope) => {
     scope.addHook('onRequest', createServiceAuth(env.RUNTIME_SERVICE_TOKEN))
     const { engine, probes } = engines

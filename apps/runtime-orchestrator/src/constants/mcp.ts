@@ -20,7 +20,7 @@ export const MCP_LIMITS = {
   /** One message of a server; a longer one is thrown away. */
   messageBytes: 4 * 1024 * 1024,
   /** Nesting of a message. */
-  messageDepth: 64,
+  messageDepth: 256,
   /** What one server may send in any window; more is a flood, and ends the connection. */
   flood: { windowMs: 10_000, messages: 5_000, bytes: 64 * 1024 * 1024 },
   /**

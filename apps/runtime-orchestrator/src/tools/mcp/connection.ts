@@ -36,6 +36,8 @@ export interface Connection {
   readonly ended: Promise<string>
   /** Resolves when nothing of it is left. */
   close(reason: string): Promise<void>
+  /** Ends it without a word to the server, for one that does not listen. */
+  abandon(reason: string): void
 }
 
 /** Only what stands around the tools: one bad entry must not cost the others. */
@@ -78,6 +80,7 @@ export async function openConnection(
   return {
     ended,
     close: (reason) => transport.close(reason),
+    abandon: (reason) => transport.abandon(reason),
 
     listTools: async (listSignal) => {
       const tools: unknown[] = []

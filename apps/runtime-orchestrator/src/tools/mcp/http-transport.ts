@@ -108,12 +108,17 @@ export class HttpTransport implements Transport {
     await this.#inner.close()
   }
 
+  /** Ends all that is under way, without a word to the server. */
+  abandon(reason: string): void {
+    this.#end(reason)
+    void this.#inner.close()
+  }
+
   #receive(message: JSONRPCMessage): void {
     if (this.#ended) return
     // Bytes are counted where they arrive.
     if (!this.#admit(0)) {
-      this.#end('it sent more messages than it may')
-      void this.#inner.close()
+      this.abandon('it sent more messages than it may')
       return
     }
     if (isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message)) {

@@ -1,7 +1,7 @@
 /** What is known of a line that was thrown away for its length. */
 export interface LongLine {
   bytes: number
-  /** Its first and its last bytes. */
+  /** Its first and its last bytes, each byte a character. */
   head: string
   tail: string
 }

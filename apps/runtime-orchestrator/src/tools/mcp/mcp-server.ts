@@ -46,7 +46,10 @@ export class McpServer {
   /** Resolves with the next connection. */
   #next = Promise.withResolvers<Connection>()
   #tools: readonly ListedTool[] = []
+  /** Why there is no connection; undefined before the first attempt is over. */
   #reason: string | undefined
+  /** The loss was logged. */
+  #announced = false
   #downSince = performance.now()
   #refreshing: Promise<void> | undefined
   #changed: NodeJS.Timeout | undefined
@@ -91,11 +94,11 @@ export class McpServer {
   /** Gives a connection up that turned out to be of no use; another is opened at once. */
   giveUp(connection: Connection, reason: string): void {
     if (this.#connection === connection) {
-      // From now on nobody gets it, however long it takes to end.
+      // From this moment on nobody gets it.
       this.#connection = undefined
       this.#downSince = performance.now()
     }
-    void connection.close(reason)
+    connection.abandon(reason)
   }
 
   /** Looks whether a server still answers at all. */
@@ -157,6 +160,7 @@ export class McpServer {
     const server = this.config.name
     this.#connection = connection
     this.#reason = undefined
+    this.#announced = false
     this.#next.resolve(connection)
     this.#next = Promise.withResolvers()
     metrics.setServerUp(server, true)
@@ -206,7 +210,8 @@ export class McpServer {
 
   /** The first loss is news; that it lasts is not. */
   #noteDown(reason: string, waitMs: number): void {
-    const level = this.#reason === undefined ? 'warn' : 'debug'
+    const level = this.#announced ? 'debug' : 'warn'
+    this.#announced = true
     this.#reason = reason
     const lastLines = this.#lastLines.length > 0 ? { stderr: this.#lastLines } : {}
     this.#parts.logger[level]({ server: this.config.name, reason, retryInMs: waitMs, ...lastLines }, LOG.mcpServerDown)

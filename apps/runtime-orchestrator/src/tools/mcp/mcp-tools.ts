@@ -1,4 +1,5 @@
-import type { McpMetrics } from '@semibot/metrics'
+import type { Registry } from '@prometheus-io/client'
+import { createMcpMetrics } from '@semibot/metrics'
 import type { DependencyReport } from '@semibot/service-kit'
 import type { FastifyBaseLogger } from 'fastify'
 import { MCP_TIMES } from '../../constants/mcp.ts'
@@ -11,7 +12,7 @@ import type { ListedTool } from './tool-list.ts'
 export interface McpToolsOptions {
   servers: readonly McpServerConfig[]
   version: string
-  metrics: McpMetrics
+  registry: Registry
   logger: FastifyBaseLogger
 }
 
@@ -22,8 +23,12 @@ export interface McpTools extends ToolSource {
 }
 
 /** Connects to every server of the operator's file, and stays connected until it is closed. */
-export function createMcpTools({ servers: configs, ...parts }: McpToolsOptions): McpTools {
-  const servers = configs.map((config) => new McpServer({ config, ...parts }))
+export function createMcpTools({ servers: configs, version, registry, logger }: McpToolsOptions): McpTools {
+  const metrics = createMcpMetrics(
+    registry,
+    configs.map(({ name }) => name)
+  )
+  const servers = configs.map((config) => new McpServer({ config, version, metrics, logger }))
   const prefixes = configs.map(({ name }) => `${name}__`)
   const firstAttempts = withinMs(MCP_TIMES.firstConnectMs, Promise.all(servers.map(({ firstAttempt }) => firstAttempt)))
   const made = new WeakMap<ListedTool, Tool>()
@@ -45,7 +50,7 @@ export function createMcpTools({ servers: configs, ...parts }: McpToolsOptions):
   }
 
   function toolOf(server: McpServer, listed: ListedTool): Tool {
-    const tool = made.get(listed) ?? createMcpTool(server, listed, parts.metrics)
+    const tool = made.get(listed) ?? createMcpTool(server, listed, metrics)
     made.set(listed, tool)
     return tool
   }

@@ -69,7 +69,7 @@ export class StdioTransport implements Transport {
     const readNoise = createLineReader({
       maxBytes: MCP_LIMITS.stderr.lineLength,
       onLine: (line) => this.#options.onStderr(line.toString('utf8')),
-      onLongLine: ({ head }) => this.#options.onStderr(`${head}...`)
+      onLongLine: ({ head }) => this.#options.onStderr(`${Buffer.from(head, 'latin1').toString('utf8')}...`)
     })
     throttle(child.stderr, readNoise)
     void child.exited.then((reason) => this.#end(reason))
@@ -81,7 +81,11 @@ export class StdioTransport implements Transport {
     if (child === undefined || this.#ended || !child.stdin.writable)
       return Promise.reject(new SdkError(SdkErrorCode.NotConnected, 'the server is not running'))
     return new Promise((resolve, reject) => {
-      child.stdin.write(`${JSON.stringify(message)}\n`, (error) => (error ? reject(error) : resolve()))
+      child.stdin.write(`${JSON.stringify(message)}\n`, (error) => {
+        // Mostly because the child has just ended; that says more.
+        if (error) void isOver(child.exited, MCP_TIMES.closeMs.term).then(() => reject(error))
+        else resolve()
+      })
     })
   }
 
@@ -101,8 +105,8 @@ export class StdioTransport implements Transport {
     this.#end(reason)
   }
 
-  /** The same at once: a server that does not keep to the rules is not asked. */
-  #abort(reason: string): void {
+  /** The same at once, for a server that hangs or does not keep to the rules. */
+  abandon(reason: string): void {
     this.#reason ??= reason
     this.#child?.kill()
     this.#end(reason)
@@ -130,7 +134,7 @@ export class StdioTransport implements Transport {
   #accept(bytes: number): boolean {
     if (this.#ended) return false
     const fits = this.#admit(bytes)
-    if (!fits) this.#abort('it sent more than it may')
+    if (!fits) this.abandon('it sent more than it may')
     return fits
   }
 
