@@ -132,6 +132,17 @@ t.test('repeats a call, numbers it, and fills up its arguments', async (t) => {
   t.equal(broken.choices[0]!.message.tool_calls?.[0]?.function.arguments, '{"city":', 'also when they are no JSON')
 })
 
+t.test('says something before it calls a tool where that is asked for', async (t) => {
+  const simulator = await startSimulator(t)
+  const body = { ...ask('[[sim:talk=5]] 1+1'), tools: TOOLS }
+  const { chunks } = await simulator.chunks(body)
+  t.match(assemble(chunks), [{ name: 'calculator' }])
+  const said = chunks.flatMap(({ choices }) => choices[0]?.delta.content || [])
+  t.equal(said.length, 5)
+  const { choices } = await simulator.whole(body)
+  t.match(choices[0]!.message, { content: said.join(''), tool_calls: [{}] })
+})
+
 t.test('tells a plan where one is asked for', async (t) => {
   const simulator = await startSimulator(t)
   const body = { ...ask('[[sim:plan=Compute; Answer]] 1+1'), tools: [...TOOLS, tool('update_plan')] }

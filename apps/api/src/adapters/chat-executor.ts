@@ -43,6 +43,11 @@ export interface ExecutionContext {
   /** performance.now() of the attempt's start, and how many milliseconds it had then. */
   startedAt: number
   remainingMs: number
+  /**
+   * Makes the text that the client has equal to this, where the answer goes on in another place than where it broke
+   * off. False: the client would have to forget text and cannot.
+   */
+  rewind?: (text: string) => boolean
   /** Text of this answer that the client already has; the executor goes on from its end. */
   continueFrom?: string
   /** What the model must be told beside the conversation. */

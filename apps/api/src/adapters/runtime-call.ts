@@ -8,7 +8,14 @@ import {
 import { EventStreamError, openEventStream, type ServerSentEvent } from '@semibot/chat-protocol/event-stream'
 import type { Dispatcher } from 'undici'
 import { type ChatExecution, type ExecutionContext, ExecutionError, type ExecutionOutcome } from './chat-executor.ts'
-import { protocolError, timerError, toExecutionCode, toExecutionError } from './runtime-errors.ts'
+import {
+  protocolError,
+  RuntimeInterrupted,
+  TextNotTakenBack,
+  timerError,
+  toExecutionCode,
+  toExecutionError
+} from './runtime-errors.ts'
 import { type RuntimeTimeouts, type RuntimeTimer, watchRuntimeCall } from './runtime-timers.ts'
 
 export interface RuntimeCallOptions {
@@ -24,12 +31,12 @@ const DEADLINE_MARGIN_MS = 500
  * sends a few bytes now and then would hold a chat until its deadline.
  */
 const LIVELY_BYTES = 512
-/** How long a runtime is waited for that was told to stop. */
-const FENCE_MS = 200
+/** A runtime that takes a run over waits until the lease of its owner has lapsed. */
+const RESUME_ACCEPT_MS = 8000
 
 /**
  * One execution on one instance: `POST /api/v1/execute/stream`. The runtime's events are parsed, checked and
- * passed on, without its own `execution.started` and terminal event.
+ * passed on, without its own `execution.started` and terminal event. `resumes`: another instance has begun it.
  *
  * @throws ExecutionError for every end that is not `execution.completed`; the signal's reason when aborted
  */
@@ -37,7 +44,8 @@ export async function callRuntime(
   options: RuntimeCallOptions,
   instance: string,
   execution: ChatExecution,
-  context: ExecutionContext
+  context: ExecutionContext,
+  resumes = false
 ): Promise<ExecutionOutcome> {
   const call = new AbortController()
   const abort = () => call.abort(context.signal.reason)
@@ -45,10 +53,11 @@ export async function callRuntime(
   context.signal.addEventListener('abort', abort, { once: true })
 
   const onExpired = (timer: RuntimeTimer) => call.abort(timerError(timer))
-  const watch = watchRuntimeCall(options.timeouts, context.remainingMs + DEADLINE_MARGIN_MS, onExpired, {
+  const timeouts = resumes ? { ...options.timeouts, acceptMs: RESUME_ACCEPT_MS } : options.timeouts
+  const watch = watchRuntimeCall(timeouts, context.remainingMs + DEADLINE_MARGIN_MS, onExpired, {
     isHeld: () => context.flow.congested
   })
-  const state = new RuntimeStream(execution, context, watch.accepted)
+  const state = new RuntimeStream(execution, context, watch.accepted, resumes)
   const url = new URL('/api/v1/execute/stream', instance)
   try {
     await openEventStream(
@@ -56,7 +65,10 @@ export async function callRuntime(
         dispatcher: options.dispatcher,
         origin: url.origin,
         path: url.pathname,
-        headers: headersOf(options.serviceToken, execution, context),
+        headers: {
+          ...headersOf(options.serviceToken, execution, context),
+          ...(resumes ? { [HEADERS.resume]: '1' } : {})
+        },
         body: JSON.stringify(bodyOf(execution)),
         signal: call.signal,
         flow: context.flow
@@ -80,7 +92,6 @@ export async function callRuntime(
     watch.stop()
     const reason = call.signal.aborted ? call.signal.reason : toExecutionError(error)
     if (!call.signal.aborted) call.abort()
-    if (state.started && execution.agent.tools.length > 0) await fence(options, instance, execution.executionId)
     throw reason
   } finally {
     watch.stop()
@@ -90,34 +101,17 @@ export async function callRuntime(
   }
 }
 
-/**
- * Before another engine takes a chat over whose tools may be at work, the runtime is told to stop, and has a
- * moment to say that it has. When it cannot be reached, its closed connection ends the run.
- */
-async function fence(options: RuntimeCallOptions, instance: string, executionId: string): Promise<void> {
-  try {
-    const { body } = await options.dispatcher.request({
-      origin: new URL(instance).origin,
-      path: `/api/v1/executions/${executionId}/cancel`,
-      method: 'POST',
-      headers: { authorization: `Bearer ${options.serviceToken}` },
-      signal: AbortSignal.timeout(FENCE_MS)
-    })
-    await body.dump()
-  } catch {
-    // It is gone or hangs: there is nobody to wait for.
-  }
-}
-
 /** Reads the events of one attempt and holds how it ended. */
 class RuntimeStream {
   readonly #execution: ChatExecution
   readonly #context: ExecutionContext
   readonly #accepted: () => void
+  readonly #resumes: boolean
   started = false
   #ended: ChatEventBody | undefined
 
-  constructor(execution: ChatExecution, context: ExecutionContext, accepted: () => void) {
+  constructor(execution: ChatExecution, context: ExecutionContext, accepted: () => void, resumes: boolean) {
+    this.#resumes = resumes
     this.#execution = execution
     this.#context = context
     this.#accepted = accepted
@@ -140,6 +134,7 @@ class RuntimeStream {
       this.started = true
       this.#accepted()
       this.#context.accepted()
+      if (this.#resumes && this.#context.rewind?.(event.resumed?.text ?? '') === false) throw new TextNotTakenBack()
       return
     }
     if (event.type === 'execution.started') throw protocolError('execution.started came twice.')
@@ -164,7 +159,7 @@ class RuntimeStream {
         return fail(code, origin ?? 'runtime', message)
       }
       case 'execution.interrupted':
-        return fail('RUNTIME_UNAVAILABLE', 'runtime', 'the runtime is shutting down')
+        throw new RuntimeInterrupted()
       case 'execution.cancelled':
         return fail('RUNTIME_INTERNAL', 'runtime', 'the runtime cancelled the execution')
       default:

@@ -5,6 +5,22 @@ import type { RuntimeTimer } from './runtime-timers.ts'
 
 const EXECUTION_CODES: ReadonlySet<string> = new Set(EXECUTION_ERROR_CODES)
 
+/** The instance goes away in good order; the execution can go on elsewhere. */
+export class RuntimeInterrupted extends ExecutionError {
+  constructor() {
+    super('RUNTIME_UNAVAILABLE', 'runtime', 'The runtime is shutting down.')
+    this.name = 'RuntimeInterrupted'
+  }
+}
+
+/** The instance would go on with a text that the client cannot be brought to: it must be ended elsewhere, at no fault of its own. */
+export class TextNotTakenBack extends ExecutionError {
+  constructor() {
+    super('RUNTIME_UNAVAILABLE', 'runtime', 'The answer was interrupted, and its unfinished part cannot be taken back.')
+    this.name = 'TextNotTakenBack'
+  }
+}
+
 /** The code of a failed event of the runtime; what is no execution's code becomes the nearest that is. */
 export function toExecutionCode(code: string): ExecutionErrorCode {
   if (EXECUTION_CODES.has(code)) return code as ExecutionErrorCode

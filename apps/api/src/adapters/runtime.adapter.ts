@@ -8,10 +8,15 @@ import {
   ExecutionError,
   type ExecutionOutcome
 } from './chat-executor.ts'
+import { type EndRunOptions, endRun } from './end-run.ts'
+import { type FailedInstance, mayResume, resumeElsewhere } from './resume-elsewhere.ts'
 import { callRuntime, type RuntimeCallOptions } from './runtime-call.ts'
+import { RuntimeInterrupted, TextNotTakenBack } from './runtime-errors.ts'
 
-export interface RuntimeAdapterOptions extends RuntimeCallOptions {
+export interface RuntimeAdapterOptions extends RuntimeCallOptions, EndRunOptions {
   breaker: Pick<FallbackBreaker, 'pick' | 'call'>
+  /** Told when an execution is to go on at another instance. */
+  onResume?: (execution: ChatExecution, from: string, to: string) => void
 }
 
 /** A second instance is tried only while the client has hardly waited. */
@@ -23,7 +28,7 @@ const MAX_WAITING = 50
 /**
  * Runs a chat on the runtime-orchestrator, on the instance that the breaker picks and through its circuit. An
  * instance that did not accept is left for another one, since nothing ran there; when all are full, a short
- * wait for room comes before the refusal.
+ * wait for room comes before the refusal. What an instance had accepted goes on at another one when it is gone.
  */
 export function createRuntimeAdapter(options: RuntimeAdapterOptions): ChatExecutor {
   let waiting = 0
@@ -37,17 +42,39 @@ export function createRuntimeAdapter(options: RuntimeAdapterOptions): ChatExecut
       if (instance === null) throw first?.error ?? notAvailable()
       let accepted = false
       try {
-        return await callInstance(options, instance, execution, context, pass, () => {
+        return await callInstance(options, { instance, resumes: false }, execution, context, pass, () => {
           accepted = true
         })
       } catch (error) {
+        if (accepted) return leave({ instance, error }, execution, context, pass)
         if (context.signal.aborted) throw error
-        const mayTryAnother =
-          first === undefined && !accepted && performance.now() - startedAt < SECOND_INSTANCE_WITHIN_MS
+        const mayTryAnother = first === undefined && performance.now() - startedAt < SECOND_INSTANCE_WITHIN_MS
         if (!mayTryAnother || !isAboutThisInstance(error)) throw toUnavailable(error)
         first = { instance, error: toUnavailable(error) }
       }
     }
+  }
+
+  /** An instance that had accepted has failed: another one goes on, or the run is ended before its error is told. */
+  async function leave(failed: FailedInstance, execution: ChatExecution, context: ExecutionContext, pass: Pass) {
+    let { instance, error } = failed
+    if (!context.signal.aborted && mayResume(error, execution)) {
+      try {
+        const pick = (exclude: string) => options.breaker.pick(pass, execution.sessionId, exclude)
+        const call = (to: string, onAccepted: () => void) => {
+          instance = to
+          return callInstance(options, { instance: to, resumes: true }, execution, context, pass, onAccepted)
+        }
+        const onResume = (from: string, to: string) => options.onResume?.(execution, from, to)
+        return await resumeElsewhere({ pick, call, onResume }, execution, context, failed)
+      } catch (last) {
+        error = last
+      }
+    }
+    const ended = endRun(options, instance, execution)
+    if (context.signal.aborted) throw context.signal.reason
+    await ended
+    throw toUnavailable(error)
   }
 
   return {
@@ -70,33 +97,53 @@ export function createRuntimeAdapter(options: RuntimeAdapterOptions): ChatExecut
 }
 
 /** One call on one instance, through its circuit. */
-function callInstance(
+async function callInstance(
   options: RuntimeAdapterOptions,
-  instance: string,
+  { instance, resumes }: { instance: string; resumes: boolean },
   execution: ChatExecution,
   context: ExecutionContext,
   pass: Pass,
   onAccepted: () => void
 ): Promise<ExecutionOutcome> {
-  return options.breaker.call(
-    pass,
-    instance,
-    (progress) => {
-      const emit = (event: ChatEventBody) => {
-        if (event.type === 'message.delta') progress.firstToken()
-        context.emit(event)
-      }
-      const accepted = () => {
-        progress.accepted()
-        onAccepted()
-        context.accepted()
-      }
-      const waitedMs = performance.now() - context.startedAt
-      const remainingMs = context.remainingMs - waitedMs
-      return callRuntime(options, instance, execution, { ...context, emit, accepted, remainingMs })
-    },
-    { tenant: execution.orgId }
-  )
+  const { sessionId, orgId } = execution
+  // That an instance goes in good order is no evidence against the runtime while another one is there.
+  const saysNothing = (error: unknown) =>
+    error instanceof TextNotTakenBack ||
+    (error instanceof RuntimeInterrupted && options.breaker.pick(pass, sessionId, instance) !== null)
+  try {
+    return await options.breaker.call(
+      pass,
+      instance,
+      async (progress) => {
+        const emit = (event: ChatEventBody) => {
+          if (event.type === 'message.delta') progress.firstToken()
+          context.emit(event)
+        }
+        const accepted = () => {
+          progress.accepted()
+          onAccepted()
+          context.accepted()
+        }
+        const waitedMs = performance.now() - context.startedAt
+        const remainingMs = context.remainingMs - waitedMs
+        try {
+          return await callRuntime(options, instance, execution, { ...context, emit, accepted, remainingMs }, resumes)
+        } catch (error) {
+          throw saysNothing(error) ? new NoEvidence(error) : error
+        }
+      },
+      { tenant: orgId }
+    )
+  } catch (error) {
+    throw error instanceof NoEvidence ? error.cause : error
+  }
+}
+
+/** Carries an error past the breaker that is not the runtime's fault. */
+class NoEvidence extends Error {
+  constructor(cause: unknown) {
+    super('not the fault of the runtime', { cause })
+  }
 }
 
 function isFull(error: unknown): boolean {

@@ -11,6 +11,9 @@ export class Answer {
   #startedMessages = new Set<string>()
   /** Tools that were started and have not finished: id -> whether they change something outside. */
   #openTools = new Map<string, { name: string; unsafe: boolean }>()
+  /** Calls that were told of: an instance that goes on with the run tells of them once more. */
+  #startedTools = new Set<string>()
+  #finishedTools = new Set<string>()
 
   get textVisible(): boolean {
     return this.text !== ''
@@ -25,7 +28,7 @@ export class Answer {
     return [...this.#openTools].flatMap(([toolCallId, tool]) => (tool.unsafe ? [{ toolCallId, name: tool.name }] : []))
   }
 
-  /** Takes note of the event; false when the client must not see it (an empty delta, a second start). */
+  /** Takes note of the event; false when the client must not see it (an empty delta, a second start, a tool call told twice). */
   take(event: ChatEventBody): boolean {
     switch (event.type) {
       case 'message.started': {
@@ -42,9 +45,13 @@ export class Answer {
         this.text = event.content
         return true
       case 'tool.started':
+        if (this.#startedTools.has(event.toolCallId)) return false
+        this.#startedTools.add(event.toolCallId)
         this.#openTools.set(event.toolCallId, { name: event.name, unsafe: event.effect === 'unsafe' })
         return true
       case 'tool.finished':
+        if (this.#finishedTools.has(event.toolCallId)) return false
+        this.#finishedTools.add(event.toolCallId)
         this.#openTools.delete(event.toolCallId)
         return true
       default:

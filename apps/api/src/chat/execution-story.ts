@@ -80,6 +80,34 @@ export class ExecutionStory {
   }
 
   /**
+   * Another runtime instance goes on with the answer: what the client has is made equal to `text`, the finished part.
+   * False when the client has more than that and cannot forget.
+   */
+  rewind(text: string, attempt: number, canRetract: boolean): boolean {
+    const { answer } = this
+    const { messageId } = this.#execution
+    if (!text.startsWith(answer.text)) {
+      if (!canRetract) return false
+      this.#events.append({
+        type: 'execution.fallback',
+        from: 'runtime_orchestrator',
+        to: 'runtime_orchestrator',
+        reason: 'another runtime instance goes on with the answer',
+        reasonCode: 'RUNTIME_UNAVAILABLE',
+        attempt,
+        discardedMessageIds: [messageId],
+        discardedToolCallIds: []
+      })
+      answer.retract()
+    }
+    const rest = text.slice(answer.text.length)
+    if (rest === '') return true
+    this.tell({ type: 'message.started', messageId })
+    this.tell({ type: 'message.delta', messageId, delta: rest })
+    return true
+  }
+
+  /**
    * A tool with effects may or may not have done its work: nobody runs it again, and everybody is told. Gives
    * what the model has to know, if anything.
    */

@@ -14,6 +14,7 @@ export const LOG = {
   executionCompleted: (latencyMs: number) => `[RuntimeAdapter] 执行完成 耗时: ${Math.round(latencyMs)}ms`,
   attemptFailed: (code: ErrorCode) => `[RuntimeAdapter] 执行失败 错误: ${described(code)}`,
   chatFailed: (code: ErrorCode) => `[Chat] Runtime 执行失败 错误: ${described(code)}`,
+  executionResumed: '[RuntimeAdapter] 执行转由另一实例继续',
   healthFailed: (code: ErrorCode) => `[RuntimeAdapter] 健康检查失败 错误: ${described(code)}`,
   fallbackEnabled: (reason: string) => `[RuntimeAdapter] 触发自动回退 原因: ${reason}`,
   fallbackDisabled: (reason: string) => `[RuntimeAdapter] 禁用自动回退 原因: ${reason}`,

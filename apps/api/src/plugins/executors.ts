@@ -1,5 +1,5 @@
 import { createExtraCallBudget } from '@semibot/breaker'
-import { type Agent, findAgent, findExecution, notifyCancel, watchCancels } from '@semibot/db'
+import { type Agent, cancelDurableRun, findAgent, findExecution, notifyCancel, watchCancels } from '@semibot/db'
 import { createOpenAiCompatibleProvider, type LlmProvider } from '@semibot/llm'
 import { createAiSdkProvider } from '@semibot/llm/ai-sdk'
 import type { Drain, Tracing } from '@semibot/service-kit'
@@ -22,6 +22,7 @@ import {
   EVENT_MAX_BATCHES,
   SHADOW_MAX_CONCURRENT
 } from '../constants/config.ts'
+import { LOG } from '../constants/log-messages.ts'
 import type { ApiEnv } from '../env.ts'
 
 declare module 'fastify' {
@@ -67,7 +68,13 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
       instanceId,
       executors: {
         direct_llm: createDirectLlmAdapter(llm),
-        runtime_orchestrator: createRuntimeAdapter({ ...runtimeCalls, breaker: app.breaker })
+        runtime_orchestrator: createRuntimeAdapter({
+          ...runtimeCalls,
+          breaker: app.breaker,
+          cancelInJournal: (orgId, executionId) => cancelDurableRun(app.db, orgId, executionId),
+          onResume: ({ executionId, sessionId, orgId }, from, to) =>
+            app.log.info({ executionId, sessionId, orgId, from, to }, LOG.executionResumed)
+        })
       },
       events: new MemoryEventLog(),
       running,

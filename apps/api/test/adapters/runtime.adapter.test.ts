@@ -41,6 +41,7 @@ async function run(
     dispatcher,
     breaker,
     serviceToken: 'service-token',
+    cancelInJournal: async () => {},
     timeouts: options.timeouts ?? { acceptMs: 5000, stallMs: 5000 }
   })
   const events: ChatEventBody[] = []

@@ -90,7 +90,11 @@ export function planAnswer(request: CompletionRequest, turn: Turn, settings: Ans
   })
   const chinese = isChinese(question)
   const reasoning = directives.has('reasoning') ? tokenize(chinese ? '让我想一想。' : 'Let me think about that.') : []
-  if (toolCalls.length > 0) return { tokens: [], reasoning, toolCalls, finishReason: 'tool_calls' }
+  if (toolCalls.length > 0) {
+    const words = directiveNumber(directives, 'talk', 0, MAX_ANSWER_TOKENS)
+    const said = words === 0 ? [] : toLength(tokenize(chinese ? '我来查一下。' : 'Let me look.'), words, chinese)
+    return { tokens: vary ? mark(said, settings.call) : said, reasoning, toolCalls, finishReason: 'tool_calls' }
+  }
 
   let tokens = tokenize(answerText(turn))
   const length = directives.has('length')

@@ -108,7 +108,7 @@ export function completionBody(request: CompletionRequest, answer: Answer, withU
   }))
   const message = {
     role: 'assistant',
-    content: toolCalls.length > 0 ? null : answer.tokens.join(''),
+    content: toolCalls.length > 0 && answer.tokens.length === 0 ? null : answer.tokens.join(''),
     ...(answer.reasoning.length > 0 ? { reasoning_content: answer.reasoning.join('') } : {}),
     ...(toolCalls.length > 0 ? { tool_calls: toolCalls } : {})
   }
