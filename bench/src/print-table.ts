@@ -24,7 +24,8 @@ function show(figure: Figure | undefined): string {
   return `${round(median(values))}${range}${errors > 0 ? ` ${errors} errors!` : ''}`
 }
 
-function median(values: number[]): number {
+/** The value in the middle; of an even number of them the mean of the two. */
+export function median(values: number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
   const upper = sorted[middle] ?? Number.NaN

@@ -23,11 +23,19 @@ export interface System extends Target {
 export interface Systems {
   pipe: System
   api: System
+  /** Further apis beside it, by name. */
+  variants: Readonly<Record<string, System>>
   stop(): Promise<void>
 }
 
-/** Everything the bench needs, each as its own process: upstream, pipe, Postgres, the api. */
-export async function startSystems(report: (text: string) => void): Promise<Systems> {
+/**
+ * Everything the bench needs, each as its own process: upstream, pipe, Postgres, the api; and an api for each of
+ * `variants`, with these keys in its environment.
+ */
+export async function startSystems(
+  report: (text: string) => void,
+  variants: Readonly<Record<string, Readonly<Record<string, string>>>> = {}
+): Promise<Systems> {
   const stops: (() => Promise<unknown>)[] = []
   const stop = async () => {
     for (const end of stops.reverse()) await end()
@@ -59,26 +67,39 @@ export async function startSystems(report: (text: string) => void): Promise<Syst
     await runCli(['db', 'migrate'], cliEnv)
     const seeded = JSON.parse(await runCli(['dev', 'seed'], cliEnv)) as { directOrg: { apiKey: string } }
 
-    const apiPort = await freePort()
-    const api = await startProcess({
-      name: 'api',
-      command: process.execPath,
-      args: [...SOURCE_FLAGS, ENTRIES.api],
-      cwd: REPOSITORY_ROOT,
-      env: {
-        PATH: process.env.PATH,
-        ENV_FILE: '/dev/null',
-        DATABASE_URL: postgres.url,
-        LLM_BASE_URL: `${upstream}/v1`,
-        LLM_MODEL: 'bench',
-        API_PORT: String(apiPort),
-        ADMIN_TOKEN: randomBytes(24).toString('hex'),
-        RUNTIME_SERVICE_TOKEN: randomBytes(24).toString('hex'),
-        CHAT_MAX_IN_FLIGHT: '5000'
-      },
-      ready: { url: `http://127.0.0.1:${apiPort}/health` }
-    })
-    stops.push(() => api.stop())
+    const startApi = async (name: string, env: Readonly<Record<string, string>>): Promise<System> => {
+      const port = await freePort()
+      const api = await startProcess({
+        name,
+        command: process.execPath,
+        args: [...SOURCE_FLAGS, ENTRIES.api],
+        cwd: REPOSITORY_ROOT,
+        env: {
+          PATH: process.env.PATH,
+          ENV_FILE: '/dev/null',
+          DATABASE_URL: postgres.url,
+          LLM_BASE_URL: `${upstream}/v1`,
+          LLM_MODEL: 'bench',
+          API_PORT: String(port),
+          ADMIN_TOKEN: randomBytes(24).toString('hex'),
+          RUNTIME_SERVICE_TOKEN: randomBytes(24).toString('hex'),
+          CHAT_MAX_IN_FLIGHT: '5000',
+          ...env
+        },
+        ready: { url: `http://127.0.0.1:${port}/health` }
+      })
+      stops.push(() => api.stop())
+      return {
+        name,
+        pid: api.pid,
+        url: `http://127.0.0.1:${port}/api/v1/chat`,
+        headers: { authorization: `Bearer ${seeded.directOrg.apiKey}` },
+        chunkKey: 'delta'
+      }
+    }
+    const api = await startApi('api', {})
+    const others: Record<string, System> = {}
+    for (const [name, env] of Object.entries(variants)) others[name] = await startApi(name, env)
     return {
       pipe: {
         name: 'pipe',
@@ -87,13 +108,8 @@ export async function startSystems(report: (text: string) => void): Promise<Syst
         headers: {},
         chunkKey: 'content'
       },
-      api: {
-        name: 'api',
-        pid: api.pid,
-        url: `http://127.0.0.1:${apiPort}/api/v1/chat`,
-        headers: { authorization: `Bearer ${seeded.directOrg.apiKey}` },
-        chunkKey: 'delta'
-      },
+      api,
+      variants: others,
       stop
     }
   } catch (error) {
