@@ -1,5 +1,6 @@
 import type { ChatEventBody, FinishReason } from '@semibot/chat-protocol'
 import { EVENT_OVERHEAD_BYTES, MAX_ANSWER_BYTES, MAX_DELTA_LENGTH, MAX_EVENTS_BYTES } from '../constants/config.ts'
+import { unknownOutcome } from './call-tool.ts'
 
 /** JSON needs at most six bytes for one UTF-16 unit. */
 const MAX_BYTES_PER_UNIT = 6
@@ -21,6 +22,8 @@ export class Answer {
   /** What all events so far took on the stream, at most. */
   #streamedBytes = 0
   #toldBytes = 0
+  /** Calls of unsafe tools that have begun and not ended. */
+  readonly #openCalls = new Map<string, { name: string; startedAt: number }>()
 
   constructor(messageId: string, emit: (event: ChatEventBody) => void) {
     this.#messageId = messageId
@@ -56,7 +59,20 @@ export class Answer {
     const bytes = Buffer.byteLength(JSON.stringify(event))
     this.#take(bytes)
     this.#toldBytes += EVENT_OVERHEAD_BYTES + bytes
+    if (event.type === 'tool.finished') this.#openCalls.delete(event.toolCallId)
+    else if (event.type === 'tool.started' && event.effect === 'unsafe')
+      this.#openCalls.set(event.toolCallId, { name: event.name, startedAt: performance.now() })
     this.#emit(event)
+  }
+
+  /** The execution ends while tools with effects are at work: nobody knows what they did, and the reader is told so. */
+  leaveTools(): void {
+    for (const [toolCallId, { name, startedAt }] of this.#openCalls) {
+      const durationMs = Math.round(performance.now() - startedAt)
+      const { status, error } = unknownOutcome(`${name} was interrupted`)
+      this.#emit({ type: 'tool.finished', toolCallId, status, durationMs, ...(error === undefined ? {} : { error }) })
+    }
+    this.#openCalls.clear()
   }
 
   /** What is written next, if anything, begins a new paragraph: it comes from a later model call. */

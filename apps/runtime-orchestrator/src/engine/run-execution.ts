@@ -33,6 +33,7 @@ export async function runExecution(
     // The end is written down before it is told.
     if (durability !== undefined && !(await durability.settle({ status: 'completed', finishReason })))
       return superseded(run)
+    run.answer.leaveTools()
     run.answer.complete(finishReason)
     run.emit({
       type: 'execution.completed',
@@ -46,6 +47,7 @@ export async function runExecution(
   } catch (error) {
     const end = error instanceof Stop ? stopped(run, error, call) : failed(run, error, call)
     if (durability !== undefined && !(await settled(durability, end.outcome))) return superseded(run)
+    if (end.outcome.status !== 'interrupted') run.answer.leaveTools()
     run.emit(end.event)
     return end.outcome
   }

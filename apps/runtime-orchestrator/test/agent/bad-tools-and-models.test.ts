@@ -41,6 +41,7 @@ const TOOLS = [
   makeTool('odd_huge', async () => 'x'.repeat(100 * 1024 * 1024)),
   makeTool('odd_orders', async () => ORDERS),
   makeTool('odd_unsafe', never, { timeoutMs: 50, effect: 'unsafe' }),
+  makeTool('odd_slow', never, { effect: 'unsafe' }),
   makeTool('odd_breaks', () => Promise.reject(new Error('socket hang up')), { effect: 'unsafe' }),
   makeTool('odd_refuses', () => Promise.reject(new ToolError('TOOL_FAILED', 'no such account')), { effect: 'unsafe' }),
   makeTool('good', async () => 'fine')
@@ -151,6 +152,17 @@ const CASES: Case[] = [
     answer: /unknown whether this took effect: odd_breaks/,
     log: toolLog('odd_breaks', 'unknown', 'TOOL_FAILED'),
     asked: 2
+  },
+  {
+    what: 'a tool with effects that is at work at the deadline',
+    say: '[[sim:call=odd_slow {}]]',
+    timeoutMs: '1500',
+    tools: [
+      { status: 'unknown', error: { code: 'TOOL_OUTCOME_UNKNOWN', message: /^odd_slow was interrupted; whether/ } }
+    ],
+    end: failed('DEADLINE_EXCEEDED', 'runtime', /did not finish/),
+    log: failLog('DEADLINE_EXCEEDED'),
+    asked: 1
   },
   {
     what: 'a tool with effects that says that it had none',
