@@ -34,7 +34,8 @@ export const executeRoutes: FastifyPluginAsyncZod<ExecuteRoutesOptions> = async 
 
   app.post('/execute/stream', { schema: request }, async (call, reply) => {
     const { body } = call
-    const execution = await begin(body, readCall(call, timeoutMs))
+    const resumes = call.headers[HEADERS.resume] === '1'
+    const execution = await begin(body, readCall(call, timeoutMs), resumes)
     if ('port' in execution) return await peers?.forward(call, reply, execution.port)
     reply.header(HEADERS.executionId, body.executionId)
     const writer = createSseWriter(reply, { heartbeatMs: HEARTBEAT_MS })
@@ -60,21 +61,28 @@ export const executeRoutes: FastifyPluginAsyncZod<ExecuteRoutesOptions> = async 
     return { success: true as const, data: toResult(execution, await execution.ended) }
   })
 
-  async function begin(body: ExecuteRequest, call: ExecutionCall): Promise<Execution | Elsewhere> {
+  async function begin(body: ExecuteRequest, call: ExecutionCall, resumes = false): Promise<Execution | Elsewhere> {
     refuseUnknownTools(body.agent.tools, tools)
-    const running = engine.find(body, call.attempt)
+    const running = find(body, call, resumes)
     if (running !== undefined) return running
     const place = await capacity.take(body.executionId, body.orgId)
     if (place.kind === 'elsewhere') return place
     try {
       // The same call may have come twice, and the other one been quicker to get its place.
-      const execution = engine.find(body, call.attempt) ?? engine.start(body, call)
+      const begun = find(body, call, resumes)
+      const execution = begun ?? (resumes ? engine.resume(body, call) : engine.start(body, call))
       void execution.ended.then(place.giveBack)
       return execution
     } catch (error) {
       place.giveBack()
       throw error
     }
+  }
+
+  function find(body: ExecuteRequest, { attempt }: ExecutionCall, resumes: boolean): Execution | undefined {
+    const known = engine.find(body, attempt)
+    // What has ended here, by an interruption for instance, goes on all the same when that is asked for.
+    return resumes && known?.events.ended ? undefined : known
   }
 }
 
