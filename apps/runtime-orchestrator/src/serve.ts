@@ -2,9 +2,16 @@ import { runService, StartupError } from '@semibot/service-kit'
 import { type AppOptions, buildApp } from './app.ts'
 import { DRAIN_FLUSH_MS } from './constants/config.ts'
 import type { ReloadableEnv, ServiceEnv } from './env.ts'
-import { createRuntimeLogger, readEnvOrExit, reloadEnv } from './start-up.ts'
+import {
+  createRuntimeLogger,
+  readEnvOrExit,
+  readRuntimeTls,
+  refuseToStart,
+  reloadCertificate,
+  reloadEnv
+} from './start-up.ts'
 
-export interface ServeOptions extends Omit<AppOptions, 'logger' | 'droppedLines'> {
+export interface ServeOptions extends Omit<AppOptions, 'logger' | 'droppedLines' | 'tls'> {
   /** Default: what this process finds. */
   env?: ReloadableEnv
 }
@@ -17,16 +24,30 @@ export async function serve({ env = readEnvOrExit(), ...options }: ServeOptions 
   // The launcher has said them for its workers.
   if (link === undefined) for (const warning of env.warnings) logger.logger.warn(warning)
   const { logger: log, droppedLines } = logger
+  const app = await build().catch((error: unknown) => refuseToStart(error, logger))
 
   await runService({
-    app: await buildApp(env, { logger: log, droppedLines, ...options }),
+    app,
     logger,
-    listen: { host: values.RUNTIME_HOST, port: values.RUNTIME_PORT, hostKey: 'RUNTIME_HOST', portKey: 'RUNTIME_PORT' },
-    start: async () => requireToken(env),
-    onSighup: () => reloadEnv(env, logger),
+    listen: {
+      host: values.RUNTIME_HOST,
+      port: values.RUNTIME_PORT,
+      hostKey: 'RUNTIME_HOST',
+      portKey: 'RUNTIME_PORT',
+      secure: values.RUNTIME_TLS_CERT !== undefined
+    },
+    onSighup: () => {
+      reloadEnv(env, logger)
+      reloadCertificate(env, app.server, logger)
+    },
     graceMs: values.SHUTDOWN_GRACE_MS + DRAIN_FLUSH_MS,
     ...(link === undefined ? {} : { managed: (stop: () => void) => link.onStop(stop) })
   })
+
+  async function build() {
+    requireToken(env)
+    return await buildApp(env, { logger: log, droppedLines, tls: readRuntimeTls(env), ...options })
+  }
 }
 
 function requireToken({ values }: ServiceEnv): void {

@@ -1,5 +1,12 @@
 import { ConfigError } from '@semibot/config'
-import { createLogger, type ServiceLogger } from '@semibot/service-kit'
+import {
+  createLogger,
+  readTls,
+  replaceCertificate,
+  type ServiceLogger,
+  StartupError,
+  type TlsMaterial
+} from '@semibot/service-kit'
 import { LOG } from './constants/log-messages.ts'
 import { type ReloadableEnv, readEnv } from './env.ts'
 
@@ -27,6 +34,40 @@ export function reloadEnv(env: ReloadableEnv, { logger }: Pick<ServiceLogger, 'l
   if (changed.length > 0) logger.info({ keys: keysOf(changed) }, LOG.reloaded)
   if (needRestart.length > 0) logger.warn({ keys: keysOf(needRestart) }, LOG.reloadNeedsRestart)
   logger.level = env.values.LOG_LEVEL
+}
+
+/**
+ * Certificate and key, where the runtime is to speak HTTPS.
+ * @throws StartupError that says which file is wrong, and how
+ */
+export function readRuntimeTls({ values }: Pick<ReloadableEnv, 'values'>): TlsMaterial | undefined {
+  const { RUNTIME_TLS_CERT: certFile, RUNTIME_TLS_KEY: keyFile } = values
+  if (certFile === undefined || keyFile === undefined) return undefined
+  return readTls({ certFile, keyFile, certKey: 'RUNTIME_TLS_CERT', keyKey: 'RUNTIME_TLS_KEY' })
+}
+
+/** Says what kept the service from starting, and ends the process. */
+export async function refuseToStart(error: unknown, { logger, flush }: ServiceLogger): Promise<never> {
+  if (error instanceof StartupError) logger.fatal(error.message)
+  else logger.fatal({ err: error }, 'the service could not start')
+  await flush()
+  process.exit(1)
+}
+
+/** Reads the certificate again, for the connections that follow; a bad one is said, and the old one stays. */
+export function reloadCertificate(
+  env: Pick<ReloadableEnv, 'values'>,
+  server: object,
+  { logger }: Pick<ServiceLogger, 'logger'>
+): void {
+  try {
+    const tls = readRuntimeTls(env)
+    if (tls === undefined) return
+    replaceCertificate(server, tls)
+    logger.info({ subject: tls.subject, validTo: tls.validTo }, LOG.certificateRead)
+  } catch (error) {
+    logger.error({ detail: (error as Error).message }, LOG.certificateRefused)
+  }
 }
 
 function keysOf(changes: readonly { key: string }[]): string[] {

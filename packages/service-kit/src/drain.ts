@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
+import { bodyOf, cutOff, type ResponseBody } from './secure-server.ts'
 
 export interface DrainOptions {
   /** How long open answers may end by themselves, milliseconds. */
@@ -18,7 +19,7 @@ const CONNECTIONS_MS = 1000
 export interface DrainableStream {
   /** Writes the terminal event and ends the response; called once, when the grace is over. */
   finish(): void
-  raw: ServerResponse
+  raw: ServerResponse | ResponseBody
 }
 
 export interface Drain {
@@ -40,7 +41,7 @@ export interface Drain {
  */
 export function createDrain(options: DrainOptions): Drain {
   const { graceMs, flushMs = 1000, noticeMs = 0 } = options
-  const streams = new Set<DrainableStream>()
+  const streams = new Set<{ raw: ResponseBody; finish: () => void }>()
   const callbacks: (() => void)[] = []
   const idle = Promise.withResolvers<void>()
   const delivered = Promise.withResolvers<void>()
@@ -64,7 +65,7 @@ export function createDrain(options: DrainOptions): Drain {
     for (const stream of streams) stream.finish()
     settle()
     await within(delivered.promise, flushMs)
-    for (const stream of streams) stream.raw.destroy()
+    for (const stream of streams) cutOff(stream.raw)
   }
 
   return {
@@ -74,7 +75,8 @@ export function createDrain(options: DrainOptions): Drain {
     get openStreams() {
       return streams.size
     },
-    track(stream) {
+    track({ raw: response, finish }) {
+      const stream = { raw: bodyOf(response as ServerResponse), finish }
       const forget = (): void => {
         if (streams.delete(stream)) settle()
       }
@@ -103,8 +105,9 @@ export function createDrain(options: DrainOptions): Drain {
         done()
       })
       // Fastify says so itself only to requests that arrive during the drain.
-      app.addHook('onSend', (_request, reply, payload, done) => {
-        if (draining) reply.header('connection', 'close')
+      app.addHook('onSend', (request, reply, payload, done) => {
+        // HTTP/2 has no such header; its connections are told by a frame, GOAWAY, when the server closes.
+        if (draining && request.raw.httpVersionMajor < 2) reply.header('connection', 'close')
         done(null, payload)
       })
       let lastResort: NodeJS.Timeout | undefined

@@ -8,6 +8,8 @@ export interface ListenOptions {
   /** Environment keys that set them, for the message when the address cannot be used. */
   hostKey: string
   portKey: string
+  /** It speaks HTTPS; for the line that says where it listens. */
+  secure?: boolean
 }
 
 export interface RunServiceOptions {
@@ -87,7 +89,11 @@ export async function runService(options: RunServiceOptions): Promise<void> {
 
   async function begin(): Promise<void> {
     await start?.()
-    await app.listen({ host: listen.host, port: listen.port })
+    const { host, port, secure = false } = listen
+    // Fastify does not know of a server that it has not made itself.
+    const listenTextResolver = (address: string): string =>
+      `Server listening at ${secure ? address.replace('http:', 'https:') : address}`
+    await app.listen({ host, port, listenTextResolver })
   }
 
   const tooLate = Promise.withResolvers<never>()

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { RequestListener } from 'node:http'
 import { HEADERS, LIMITS } from '@semibot/chat-protocol'
 import {
   type FastifyBaseLogger,
@@ -13,6 +14,8 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import type { Logger } from 'pino'
 import { answerClientError, answerError, type ErrorMapper, installErrorHandlers } from './error-handler.ts'
 import { parseJsonBody } from './json-body.ts'
+import { createSecureHttpServer } from './secure-server.ts'
+import type { TlsMaterial } from './tls.ts'
 import { installHttpSpans } from './tracing/http-spans.ts'
 import { traceIdOf } from './tracing/traceparent.ts'
 import { NO_TRACING, type Tracing } from './tracing/tracing.ts'
@@ -34,6 +37,8 @@ export interface ServerOptions {
   mapError?: ErrorMapper
   /** Records a span of every request but health checks and scrapes. Default: none. */
   tracing?: Tracing
+  /** HTTPS with HTTP/2 and HTTP/1.1 in place of plain HTTP/1.1. */
+  tls?: TlsMaterial | undefined
   /** How long the head of a request may take, milliseconds. Default 15 s. */
   headersTimeoutMs?: number
   /** How long a whole request may take to arrive, milliseconds. Default 30 s. */
@@ -50,7 +55,12 @@ const REQUEST_ID = /^[\w-]{1,64}$/
  */
 export function createServer(options: ServerOptions): Server {
   const { logger, trustProxy = [], mapError, headersTimeoutMs = 15_000, requestTimeoutMs = 30_000 } = options
-  const { tracing = NO_TRACING } = options
+  const { tracing = NO_TRACING, tls } = options
+  const http = {
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    connectionsCheckingInterval: Math.min(5000, headersTimeoutMs)
+  }
   const app = fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
@@ -63,11 +73,11 @@ export function createServer(options: ServerOptions): Server {
     pluginTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: requestTimeoutMs,
-    http: {
-      headersTimeout: headersTimeoutMs,
-      requestTimeout: requestTimeoutMs,
-      connectionsCheckingInterval: Math.min(5000, headersTimeoutMs)
-    },
+    http,
+    ...(tls && {
+      serverFactory: (listener: RequestListener) =>
+        createSecureHttpServer(tls, { ...http, keepAliveTimeout: KEEP_ALIVE_MS }, KEEP_ALIVE_MS, listener)
+    }),
     routerOptions: { maxParamLength: 200 },
     // A HEAD request must never start what a GET streams.
     exposeHeadRoutes: false,

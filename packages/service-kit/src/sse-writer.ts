@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 import { SSE_HEADERS, sseComment } from '@semibot/chat-protocol'
 import type { FastifyReply } from 'fastify'
 import { enqueueFlush } from './flush-queue.ts'
+import { bodyOf, cutOff, type ResponseBody } from './secure-server.ts'
 
 export interface SseWriterOptions {
   /** A comment goes out whenever nothing else did for this long, milliseconds. */
@@ -26,7 +27,8 @@ export interface SseWriterOptions {
 
 /** An open event stream: the hijacked response of one request. Fits `FlowControl` of @semibot/chat-protocol. */
 export interface SseWriter {
-  readonly raw: ServerResponse
+  /** Where its bytes go: the response, or under HTTP/2 its stream. */
+  readonly raw: ResponseBody
   /** Sends the frame as it is, or drops it when the stream has ended. False = congested. Never throws. */
   write(frame: string): boolean
   /** More is waiting for the reader than should: stop until `onDrained`. Always false once the stream closed. */
@@ -58,8 +60,9 @@ export function createSseWriter(reply: FastifyReply, options: SseWriterOptions):
 }
 
 class ResponseWriter implements SseWriter {
-  readonly raw: ServerResponse
+  readonly raw: ResponseBody
   readonly closed: Promise<void>
+  readonly #response: ServerResponse
   congested = false
   ended = false
   #pending = ''
@@ -76,8 +79,9 @@ class ResponseWriter implements SseWriter {
   readonly #onClose: ((completed: boolean) => void) | undefined
 
   constructor(reply: FastifyReply, options: SseWriterOptions) {
-    const { raw } = reply
+    const raw = bodyOf(reply.raw)
     this.raw = raw
+    this.#response = reply.raw
     this.#heartbeatFrame = options.heartbeatFrame ?? HEARTBEAT
     this.#maxBufferedBytes = options.maxBufferedBytes ?? 1024 * 1024
     this.#stallMs = options.stallMs ?? 60_000
@@ -95,7 +99,7 @@ class ResponseWriter implements SseWriter {
         resolve()
       })
     })
-    raw.writeHead(options.status ?? 200, responseHeaders(reply, options.headers))
+    reply.raw.writeHead(options.status ?? 200, responseHeaders(reply, options.headers))
     this.#enqueue()
   }
 
@@ -130,7 +134,7 @@ class ResponseWriter implements SseWriter {
     const batch = this.#pending
     this.#pending = ''
     if (!this.#opened && batch === '') {
-      raw.flushHeaders()
+      this.#response.flushHeaders()
       this.#opened = true
     } else if (batch !== '') {
       this.#send(batch)
@@ -148,7 +152,7 @@ class ResponseWriter implements SseWriter {
     const socket = this.#directSocket()
     const flowing = socket === undefined ? this.raw.write(batch) : writeChunk(socket, batch)
     if (this.congested) {
-      if (this.raw.writableLength > this.#maxBufferedBytes) this.raw.destroy()
+      if (this.raw.writableLength > this.#maxBufferedBytes) cutOff(this.raw)
       return
     }
     this.#timer.refresh()
@@ -157,15 +161,14 @@ class ResponseWriter implements SseWriter {
     this.#waitingSince = performance.now()
     const emitter = socket ?? this.raw
     emitter.once('drain', () => this.#resume())
-    if (this.raw.writableLength > this.#maxBufferedBytes) this.raw.destroy()
+    if (this.raw.writableLength > this.#maxBufferedBytes) cutOff(this.raw)
   }
 
   /** Undefined while the head is not out, the response waits behind another one, or it has another framing. */
   #directSocket(): Socket | undefined {
     if (this.#socket !== undefined || !this.#opened) return this.#socket
-    const { raw } = this
-    const { socket } = raw
-    if (raw.chunkedEncoding && socket instanceof Socket) this.#socket = socket
+    const { socket, chunkedEncoding } = this.#response
+    if (chunkedEncoding && socket instanceof Socket) this.#socket = socket
     return this.#socket
   }
 
@@ -180,7 +183,7 @@ class ResponseWriter implements SseWriter {
   #tick(): void {
     if (this.congested || this.ended) {
       if (performance.now() - this.#waitingSince >= this.#stallMs) {
-        this.raw.destroy()
+        cutOff(this.raw)
         return
       }
     } else {

@@ -1,3 +1,4 @@
+export { makeCertificate, type TestCertificate } from './test/certificate.ts'
 export { createTestDatabase, ensureTemplateDatabase, TEMPLATE_DATABASE } from './test/database.ts'
 export { MISSING_PROMETHEUS, missingPrometheus } from './test/prometheus.ts'
 export { MISSING_REDIS, missingRedis, testRedisUrl } from './test/redis.ts'

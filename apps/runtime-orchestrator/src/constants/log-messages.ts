@@ -21,6 +21,8 @@ export const LOG = {
   mcpToolsChanged: '[Runtime] MCP server has other tools now',
   mcpToolsLeftOut: '[Runtime] tools of an MCP server left out',
   draining: '[Runtime] draining: no new executions',
+  certificateRead: '[Runtime] certificate read',
+  certificateRefused: '[Runtime] certificate not replaced: the old one stays',
   workerReady: '[Runtime] worker takes calls',
   workerEnded: '[Runtime] worker ended by itself: it starts again',
   workerSilent: '[Runtime] worker hangs: it is ended',

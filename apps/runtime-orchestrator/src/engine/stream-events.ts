@@ -1,4 +1,4 @@
-import type { SseWriter } from '@semibot/service-kit'
+import { cutOff, type SseWriter } from '@semibot/service-kit'
 import type { ExecutionEvents } from './event-log.ts'
 
 /** Where the frames of one reader go; a part of SseWriter, which puts the frames of one turn of the event loop together. */
@@ -40,7 +40,7 @@ export function streamEvents(events: ExecutionEvents, sink: EventSink, after: nu
       sink.end(frames ?? events.replay())
     } else if (frames === undefined) {
       unsubscribe()
-      sink.raw.destroy()
+      cutOff(sink.raw)
     } else if (frames !== '') sink.write(frames)
   }
 }

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { Agent, createServer, type IncomingHttpHeaders, type IncomingMessage, request as send } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { HEADERS } from '@semibot/chat-protocol'
-import { type Drain, RequestError } from '@semibot/service-kit'
+import { bodyOf, cutOff, type Drain, RequestError } from '@semibot/service-kit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { OVERLOADED_RETRY_AFTER_SECONDS } from '../constants/config.ts'
 import type { Peers } from './peers.ts'
@@ -64,12 +65,12 @@ export function createPeerServer(
       if (isForwarded(request)) throw away()
       const answer = await ask(agent, request, reply, port)
       reply.hijack()
-      const { raw } = reply
-      drain.track({ raw, finish: () => {} })
-      raw.writeHead(answer.statusCode ?? 502, passedOn(answer.headers))
-      raw.flushHeaders()
+      const body = bodyOf(reply.raw)
+      drain.track({ raw: body, finish: () => {} })
+      reply.raw.writeHead(answer.statusCode ?? 502, passedOn(answer.headers))
+      reply.raw.flushHeaders()
       // A stream that breaks on one side is broken on the other: the caller sees that there is more.
-      await pipeline(answer, raw).catch(() => raw.destroy())
+      await pipeline(answer, body as Writable).catch(() => cutOff(body))
     }
   }
 }
