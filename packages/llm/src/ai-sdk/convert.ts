@@ -65,9 +65,18 @@ export function usageOf(usage: LanguageModelV4Usage): Usage | undefined {
   return makeUsage(input, output, { cachedInputTokens: cacheRead, reasoningTokens: reasoning })
 }
 
+/** An error of ours that the AI SDK has wrapped. */
+function llmErrorWithin(error: unknown): LlmError | undefined {
+  for (let depth = 0, cause = error; depth < 5 && cause instanceof Error; depth++, cause = cause.cause) {
+    if (cause instanceof LlmError) return cause
+  }
+  return undefined
+}
+
 /** What an error of the AI SDK means to the one who asked. */
 export function errorOfAiSdk(error: unknown, apiKey: string | undefined): LlmError {
-  if (error instanceof LlmError) return error
+  const own = llmErrorWithin(error)
+  if (own !== undefined) return own
   if (APICallError.isInstance(error) && error.statusCode !== undefined && error.statusCode !== 200) {
     const { statusCode, responseHeaders, responseBody } = error
     const said = parseProviderError(responseBody)

@@ -2,6 +2,7 @@ import { createAnthropic } from '@ai-sdk/anthropic'
 import { createOpenAI } from '@ai-sdk/openai'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import type { LanguageModelV4 } from '@ai-sdk/provider'
+import { boundedFetch } from './bounded-fetch.ts'
 
 export const AI_SDK_PROVIDERS = ['openai', 'anthropic', 'openai-compatible'] as const
 
@@ -26,7 +27,7 @@ const models = new Map<string, LanguageModelV4>()
 
 function build({ provider, baseUrl, apiKey = '', model }: LanguageModelOptions): LanguageModelV4 {
   const baseURL = baseUrl?.replace(/\/+$/, '')
-  const own = { apiKey, ...(baseURL === undefined ? {} : { baseURL }) }
+  const own = { apiKey, fetch: boundedFetch, ...(baseURL === undefined ? {} : { baseURL }) }
   switch (provider) {
     case 'openai':
       return createOpenAI(own).chat(model)
@@ -34,7 +35,7 @@ function build({ provider, baseUrl, apiKey = '', model }: LanguageModelOptions):
       return createAnthropic(own)(model)
     case 'openai-compatible':
       if (baseURL === undefined) throw new TypeError('baseUrl: expected the address of the openai-compatible provider')
-      return createOpenAICompatible({ name: 'openaiCompatible', baseURL, apiKey, includeUsage: true }).chatModel(model)
+      return createOpenAICompatible({ ...own, name: 'openaiCompatible', baseURL, includeUsage: true }).chatModel(model)
     default:
       throw new TypeError(`provider: expected one of ${AI_SDK_PROVIDERS.join(', ')}, got ${String(provider)}`)
   }

@@ -209,3 +209,23 @@ t.test('a model object is built once for the same options', async (t) => {
     message: /provider: expected one of .*got robot/
   })
 })
+
+t.test('answers of any size are given up in time', async (t) => {
+  const line = 'x'.repeat(64 * 1024)
+  const server = await oddServer(t, (response, _number, { body }) => {
+    const isStream = body.stream === true
+    response.writeHead(200, { 'content-type': isStream ? 'text/event-stream' : 'application/json' })
+    response.write(isStream ? 'data: {"choices":[{"delta":{"content":"' : '{"choices":[{"message":{"content":"')
+    const more = () => {
+      while (!response.destroyed && response.write(line));
+      response.once('drain', more)
+    }
+    more()
+  })
+  for (const provider of ['openai-compatible', 'openai'] as const) {
+    const endless = createAiSdkProvider({ provider, baseUrl: server.baseUrl, apiKey: 'test-key-1234' })
+    const reason = { code: 'LLM_UNAVAILABLE', message: /too large/ }
+    t.match(await failure(streamAll(endless, ask('hi'))), reason, `${provider}: a line without end`)
+    t.match(await failure(endless.complete(ask('hi'), { signal })), reason, `${provider}: a whole answer without end`)
+  }
+})
