@@ -3,8 +3,8 @@ export type Variables = (name: string) => string | undefined
 
 export interface Expanded {
   text: string
-  /** The values that were filled in. */
-  filled: string[]
+  /** What was filled in. */
+  filled: { name: string; value: string }[]
   /** Names without a value. */
   missing: string[]
 }
@@ -16,13 +16,13 @@ const REFERENCE = /\$(\$(?=\{))|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g
  * the text `${NAME}`; any other dollar is a dollar. What is filled in is not looked through again.
  */
 export function expandVariables(text: string, variables: Variables): Expanded {
-  const filled: string[] = []
+  const filled: Expanded['filled'] = []
   const missing: string[] = []
   const result = text.replace(REFERENCE, (_whole, escaped?: string, name?: string, otherwise?: string) => {
     if (escaped !== undefined || name === undefined) return '$'
     const value = variables(name)
     if (value !== undefined && value !== '') {
-      filled.push(value)
+      filled.push({ name, value })
       return value
     }
     if (otherwise !== undefined) return otherwise

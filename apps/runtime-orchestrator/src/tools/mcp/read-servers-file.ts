@@ -82,10 +82,33 @@ function parse(file: string): unknown {
 
 /** The engine's own message quotes the text, which may hold a secret: only the place is told. */
 function placeOf(error: unknown, text: string): string {
+  if (text.trim() === '') return ' (it is empty)'
   const position = /at position (\d+)/.exec((error as Error).message)?.[1]
-  if (position === undefined) return text.trim() === '' ? ' (it is empty)' : ' (it ends too early)'
-  const before = text.slice(0, Number(position)).split('\n')
+  const offset = position === undefined ? findBadToken(text) : Number(position)
+  if (offset >= text.trimEnd().length) return ' (it ends too early)'
+  const before = text.slice(0, offset).split('\n')
   return ` (look at line ${before.length}, column ${before.at(-1)!.length + 1})`
+}
+
+/** Where the text stops being the beginning of JSON, for messages of the engine that do not say it. */
+function findBadToken(text: string): number {
+  let good = 0
+  let bad = text.length
+  while (bad - good > 1) {
+    const middle = (good + bad) >> 1
+    if (hasBadToken(text.slice(0, middle))) bad = middle
+    else good = middle
+  }
+  return hasBadToken(text) ? good : text.length
+}
+
+function hasBadToken(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return false
+  } catch (error) {
+    return (error as Error).message.startsWith('Unexpected token')
+  }
 }
 
 function problemOfFile(file: string, expected: string): ConfigProblem {

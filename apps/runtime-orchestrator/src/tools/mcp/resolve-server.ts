@@ -18,7 +18,9 @@ export interface ServerEntry {
 /** Shorter values would be found in ordinary text. */
 const SECRET_LENGTH = 6
 
-/** Header and variable names whose values are secrets even when they stand in the file as they are. */
+const AUTH_SCHEME = /^(?:basic|bearer|token) +/i
+
+/** Names of headers and variables whose values are secrets even when they stand in the file as they are. */
 const SECRET_NAME = /auth|cookie|key|passw|secret|token/i
 
 /** An entry that has the right shape, with its variables filled in; undefined when that brought up problems. */
@@ -35,7 +37,9 @@ export function resolveServer(
   }
   const expand = (path: readonly string[], text: string): string => {
     const { text: expanded, filled, missing } = expandVariables(text, variables)
-    for (const value of filled) keepSecret(value)
+    const [setting, key = ''] = path
+    for (const { name: variable, value } of filled)
+      if (setting === 'headers' || SECRET_NAME.test(key) || SECRET_NAME.test(variable)) keepSecret(value)
     for (const variable of missing)
       refuse(path, text, `a value for \${${variable}}, which is set neither in the environment nor in ENV_FILE`)
     return expanded
@@ -43,7 +47,7 @@ export function resolveServer(
   const expandAll = (setting: string, values: Readonly<Record<string, string>> = {}): Record<string, string> => {
     const entries = Object.entries(values).map(([key, value]) => [key, expand([setting, key], value)] as const)
     for (const [key, value] of entries)
-      if (SECRET_NAME.test(key)) for (const part of [value, ...value.split(' ')]) keepSecret(part)
+      if (SECRET_NAME.test(key)) for (const part of [value, value.replace(AUTH_SCHEME, '')]) keepSecret(part)
     return Object.fromEntries(entries)
   }
 
