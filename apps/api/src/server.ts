@@ -1,5 +1,5 @@
 import { ConfigError } from '@semibot/config'
-import { createLogger, runService } from '@semibot/service-kit'
+import { createLogger, runService, StartupError } from '@semibot/service-kit'
 import { buildApp } from './app.ts'
 import { loadApiEnv } from './env.ts'
 
@@ -26,7 +26,7 @@ try {
     graceMs: env.SHUTDOWN_GRACE_MS + 15_000
   })
 } catch (error) {
-  if (!(error instanceof ConfigError)) throw error
+  if (!(error instanceof ConfigError || error instanceof StartupError)) throw error
   process.stderr.write(`${error.message}\n`)
   process.exit(1)
 }

@@ -80,9 +80,16 @@ export class RuntimeHealthPoller {
       await body.dump()
       return statusCode === 200 ? '' : `answered ${statusCode}`
     } catch (error) {
-      return error instanceof Error && error.name === 'TimeoutError'
-        ? `no answer within ${timeoutMs} ms`
-        : 'not reachable'
+      if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${timeoutMs} ms`
+      const code = codeOf(error)
+      return CERTIFICATE.test(code) ? `certificate not trusted (${code})` : 'not reachable'
     }
   }
+}
+
+/** What OpenSSL and Node.js call an error of a certificate. */
+const CERTIFICATE = /CERT|^UNABLE_TO_|ALTNAME|^ERR_TLS/
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }

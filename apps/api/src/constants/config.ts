@@ -69,6 +69,12 @@ export const EVENT_KEEP_MS = 600_000
 /** Batches of events of one execution in Redis, about. */
 export const EVENT_MAX_BATCHES = 1000
 
+/**
+ * Calls that share one HTTP/2 connection to a runtime, at most. More of them would cost a little less, but end
+ * together when it breaks, and would all land on one worker of the runtime.
+ */
+export const RUNTIME_STREAMS_PER_CONNECTION = 16
+
 /** How often each runtime instance is asked for its health, and how long it may take to answer. */
 export const HEALTH_POLL_MS = 1000
 export const HEALTH_TIMEOUT_MS = 500

@@ -1,9 +1,11 @@
 import { type BreakerStatus, createFallbackBreaker, type FallbackBreaker } from '@semibot/breaker'
 import { createRedisStore, type RedisClient } from '@semibot/breaker/redis'
 import { findActiveForce, insertFallbackEvent } from '@semibot/db'
+import { readAuthorities } from '@semibot/service-kit'
 import fp from 'fastify-plugin'
-import { type Dispatcher, Agent as HttpAgent } from 'undici'
-import { expandInstances } from '../adapters/runtime-addresses.ts'
+import type { Dispatcher } from 'undici'
+import { expandInstances, resolveAll } from '../adapters/runtime-addresses.ts'
+import { createRuntimeDispatcher } from '../adapters/runtime-dispatcher.ts'
 import { RuntimeHealthPoller } from '../adapters/runtime-health.ts'
 import { createRuntimeProbe } from '../adapters/runtime-probe.ts'
 import { type CutoverRules, mayUseRuntime } from '../chat/choose-mode.ts'
@@ -47,16 +49,23 @@ declare module 'fastify' {
 export const fallbackPlugin = fp<{ instanceId: string }>(
   async (app, { instanceId }) => {
     const { env, chatMetrics: metrics, log } = app
-    const http = new HttpAgent({
-      connections: null,
-      connect: { timeout: env.RUNTIME_CONNECT_TIMEOUT_MS },
-      // Waiting is bounded by the callers' own timers, which know a heartbeat from an answer.
-      headersTimeout: 0,
-      bodyTimeout: 0
+    let names = new Map<string, string>()
+    const expand = async () => {
+      const found = new Map<string, string>()
+      const expanded = await expandInstances(env.RUNTIME_SERVICE_URL, resolveAll, (address, name) => {
+        found.set(address, name)
+      })
+      names = found
+      return expanded
+    }
+    const http = createRuntimeDispatcher({
+      connectTimeoutMs: env.RUNTIME_CONNECT_TIMEOUT_MS,
+      ca: env.RUNTIME_TLS_CA === undefined ? undefined : readAuthorities(env.RUNTIME_TLS_CA, 'RUNTIME_TLS_CA'),
+      nameOf: (address) => names.get(address)
     })
     const cutover = createCutoverReader(env)
     const mayAsk = () => mayUseRuntime(cutover())
-    let instances = await expandInstances(env.RUNTIME_SERVICE_URL)
+    let instances = await expand()
 
     const history = createFallbackHistory({
       insert: (event) => insertFallbackEvent(app.backgroundDb, event),
@@ -110,7 +119,7 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
 
     const resolve = async () => {
       showFallback()
-      const found = await expandInstances(env.RUNTIME_SERVICE_URL)
+      const found = await expand()
       if (found.join() === instances.join()) return
       for (const gone of instances) if (!found.includes(gone)) metrics.removeInstance(gone)
       instances = found

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import type { DependencyReport } from '@semibot/service-kit'
-import { request } from 'undici'
+import { type Dispatcher, request } from 'undici'
 
 /** Longest check of one dependency; /ready takes no longer than the slowest. */
 const CHECK_TIMEOUT_MS = 500
@@ -10,10 +10,13 @@ function down(detail: string): DependencyReport {
 }
 
 /** Asks a runtime for its health. A stopped process still accepts connections, so connecting would not do. */
-export async function checkRuntime(baseUrl: string): Promise<DependencyReport> {
+export async function checkRuntime(baseUrl: string, dispatcher?: Dispatcher): Promise<DependencyReport> {
   try {
     const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS)
-    const { statusCode, body } = await request(new URL('/health', baseUrl), { signal })
+    const { statusCode, body } = await request(new URL('/health', baseUrl), {
+      signal,
+      ...(dispatcher && { dispatcher })
+    })
     await body.dump()
     return statusCode === 200 ? { state: 'up' } : down(`answers /health with ${statusCode}`)
   } catch (error) {

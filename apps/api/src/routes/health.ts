@@ -28,7 +28,7 @@ async function report(app: FastifyInstance): Promise<ReadyReport> {
   const [postgres, llm, ...runtimes] = await Promise.all([
     checkPostgres(app),
     checkModelServer(env.LLM_BASE_URL),
-    ...env.RUNTIME_SERVICE_URL.map((url) => (mayUseRuntime(env) ? checkRuntime(url) : RUNTIME_OFF))
+    ...env.RUNTIME_SERVICE_URL.map((url) => (mayUseRuntime(env) ? checkRuntime(url, app.runtimeHttp) : RUNTIME_OFF))
   ])
   const names = env.RUNTIME_SERVICE_URL.map((url) => `runtime ${new URL(url).host}`)
   return {

@@ -27,6 +27,14 @@ t.test('a URL stands for as many instances as its name has addresses', async (t)
   for (const [name, urls, expected] of rows) t.same(await expandInstances(urls, resolve), expected, name)
 })
 
+t.test('of each address it is told by which name it was found: certificates are for names', async (t) => {
+  const told: Record<string, string> = {}
+  await expandInstances(['https://many:8000', 'https://one:8000'], resolve, (address, name) => {
+    told[address] = name
+  })
+  t.same(told, { '10.0.0.1': 'many', '10.0.0.2': 'many', 'fd00::1': 'many' })
+})
+
 t.test('the order of the answer does not change the list', async (t) => {
   const shuffled = async () => ['10.0.0.3', '10.0.0.1', '10.0.0.2']
   const sorted = async () => ['10.0.0.1', '10.0.0.2', '10.0.0.3']
