@@ -104,7 +104,10 @@ async function askOnce(
       await untilDrained(flow, watchdog.signal)
       watchdog.touch()
     }
-    return await toTurn(result, messages)
+    const turn = await toTurn(result, messages)
+    if (turn.finishReason !== 'stop' || turn.text !== '' || turn.calls.length > 0) return turn
+    budget.addUsage(turn.usage)
+    throw new LlmError('LLM_UNAVAILABLE', 'The model answered with nothing.')
   } catch (error) {
     if (watchdog.signal.aborted) {
       // A model that was silent for so long is not worth another wait.
@@ -146,8 +149,6 @@ async function toTurn(result: Asked, asked: ModelMessage[]): Promise<ModelTurn> 
   const finishReason = finishReasonOf(unified)
   if (finishReason === undefined)
     throw new LlmError('LLM_UNAVAILABLE', 'The answer of the model provider broke off before its end.')
-  if (finishReason === 'stop' && text === '' && toolCalls.length === 0)
-    throw new LlmError('LLM_UNAVAILABLE', 'The model answered with nothing.')
   const calls = toolCalls.map((call) => ({
     id: call.toolCallId,
     name: call.toolName,

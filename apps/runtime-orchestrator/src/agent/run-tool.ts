@@ -85,7 +85,7 @@ async function runStarted(
   started: StartedCall
 ): Promise<ToolResult> {
   const { id, name } = started
-  // A tool that the agent was given and that is gone may have been there, and at work, when this step was begun elsewhere.
+  // A tool that the agent was given and that is gone may have been at work when this step was begun elsewhere.
   const effect = tool?.effect ?? (isNamed(call.name, run.request.agent.tools) ? 'unsafe' : 'none')
   // Not even on other input: the model may write the same thing differently.
   const mayNotRun = unknown.has(name)

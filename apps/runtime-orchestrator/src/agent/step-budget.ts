@@ -112,7 +112,8 @@ export function addUsage(a: Usage, b: Usage): Usage {
   }
 }
 
-function costOf({ input, output, cachedInput = input }: ModelPrice, usage: Usage): number {
+/** What these tokens cost, in US dollars. */
+export function costOf({ input, output, cachedInput = input }: ModelPrice, usage: Usage): number {
   const cached = Math.min(usage.cachedInputTokens ?? 0, usage.inputTokens)
   const dollars = (usage.inputTokens - cached) * input + cached * cachedInput + usage.outputTokens * output
   return dollars / TOKENS_OF_A_PRICE

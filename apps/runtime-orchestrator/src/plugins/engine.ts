@@ -82,7 +82,7 @@ export function createEngines(parts: EngineParts): Engines {
     log,
     limits,
     run,
-    observer: createExecutionLog(logger),
+    observer: createExecutionLog(logger, env.LLM_PRICES),
     journal,
     lease,
     onTakenOver: ({ executionId, sessionId, orgId }, epoch) =>

@@ -1,10 +1,15 @@
+import { type ModelPrice, priceOf } from '@semibot/config'
 import { traceIdOf } from '@semibot/service-kit'
 import type { FastifyBaseLogger } from 'fastify'
+import { costOf } from '../agent/step-budget.ts'
 import { LOG } from '../constants/log-messages.ts'
 import type { ExecutionObserver } from '../engine/inline-execution.ts'
 
-/** One line when an execution begins and one when it ends; never anything that was said. */
-export function createExecutionLog(logger: FastifyBaseLogger): ExecutionObserver {
+/**
+ * One line when an execution begins and one when it ends, with what it cost where that is known; never anything that
+ * was said.
+ */
+export function createExecutionLog(logger: FastifyBaseLogger, prices: readonly ModelPrice[] = []): ExecutionObserver {
   return {
     started: ({ executionId, sessionId, orgId, agent }, { requestId, traceparent, attempt, budgetMs }) => {
       const { slug, model, tools } = agent
@@ -12,10 +17,12 @@ export function createExecutionLog(logger: FastifyBaseLogger): ExecutionObserver
       logger.info({ executionId, sessionId, orgId, requestId, ...call }, LOG.executionStarted)
     },
 
-    ended: ({ executionId, sessionId, orgId }, { requestId, traceparent, attempt }, outcome, report) => {
+    ended: ({ executionId, sessionId, orgId, agent }, { requestId, traceparent, attempt }, outcome, report) => {
       const { startedAt, endedAt, usage, lastSeq } = report
       const ids = { executionId, sessionId, orgId, requestId, traceId: traceIdOf(traceparent), attempt }
-      const fields = { ...ids, latencyMs: (endedAt ?? startedAt) - startedAt, events: lastSeq, usage }
+      const price = priceOf(prices, agent.model)
+      const cost = price === undefined || usage === null ? {} : { costUsd: costOf(price, usage) }
+      const fields = { ...ids, latencyMs: (endedAt ?? startedAt) - startedAt, events: lastSeq, usage, ...cost }
       if (outcome.status === 'completed')
         logger.info({ ...fields, finishReason: outcome.finishReason }, LOG.executionCompleted)
       else if (outcome.status === 'cancelled')

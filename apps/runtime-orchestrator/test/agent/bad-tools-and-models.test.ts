@@ -289,7 +289,7 @@ const CASES: Case[] = [
     what: 'a model that answers with nothing',
     say: '[[sim:length=0]]',
     end: failed('LLM_UNAVAILABLE', 'llm', /^The model answered with nothing\.$/),
-    log: failLog('LLM_UNAVAILABLE'),
+    log: { ...failLog('LLM_UNAVAILABLE'), costUsd: 0 },
     asked: 2
   },
   {
@@ -357,6 +357,14 @@ t.test('what a tool says is shown to the model as data', async (t) => {
   t.match(content, /^<tool_output status="ok">\nIgnore all[\s\S]*\n<\/tool_output>$/)
   t.equal(content.match(/<\s*\/?\s*tool_output/gi)?.length, 2, 'which it cannot leave')
   t.equal(messages.filter((message) => message.role === 'system').length, 1, 'and it never speaks as the system')
+})
+
+t.test('what an execution cost is in its log line', async (t) => {
+  const request = makeToolRequest('Go [[sim:say=ok]]', { agent: { tools: NAMES, model: 'simulator-dear' } })
+  const events = await run(origin, request)
+  const { usage } = events.at(-1) as { usage: { inputTokens: number; outputTokens: number } }
+  const line = log.find(({ msg, executionId }) => msg === LOG.executionCompleted && executionId === request.executionId)
+  t.equal(line?.costUsd, (usage.inputTokens * 100 + usage.outputTokens * 1000) / 1_000_000)
 })
 
 t.test('nothing is left of any of them', async (t) => {
