@@ -22,6 +22,8 @@ export async function startPair(
     runtimeEnv?: Record<string, string>
     runtimes?: number
     leaveOut?: string[]
+    /** Starts runtimes of the test's own, before the api, which then finds them. */
+    startOthers?: (env: Record<string, string>) => Promise<unknown>
   } = {}
 ) {
   const databaseUrl = options.apiEnv?.DATABASE_URL ?? (await createTestDatabase(t))
@@ -41,6 +43,7 @@ export async function startPair(
   for (let index = 0; index < (options.runtimes ?? 1); index++) {
     runtimes.push(await startRuntime(t, { ...shared, ...options.runtimeEnv }))
   }
+  await options.startOthers?.(shared)
   const apiEnv: Record<string, string> = {
     ...shared,
     RUNTIME_SERVICE_URL: runtimes.map((runtime) => runtime.baseUrl).join(',') || 'http://127.0.0.1:1',
