@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { get } from 'node:http'
+import { get, type IncomingMessage } from 'node:http'
+import { get as getSecure } from 'node:https'
 import { killWithParent } from './kill-with-parent.ts'
 import { createLineSplitter, createTail } from './lines.ts'
 import { processStart } from './process-identity.ts'
@@ -8,7 +9,7 @@ import { waitFor } from './wait-for.ts'
 
 /** How a process shows that it is up. */
 export type Readiness =
-  /** An http: URL that answers 200. */
+  /** An http: or https: URL that answers 200. */
   | { url: string }
   /** A line of stdout or stderr. */
   | { line: RegExp }
@@ -213,13 +214,20 @@ async function answers(
   await waitFor(check, { timeoutMs, intervalMs: 25, what, signal })
 }
 
-/** Whether the URL answers 200 within a second; throws when nothing answers. */
+/**
+ * Whether the URL answers 200 within a second; throws when nothing answers. Whether a certificate is to be trusted is
+ * not asked: it is a process of our own, and nothing is told to it.
+ */
 export async function isOk(url: string): Promise<boolean> {
   return await new Promise((resolve, reject) => {
-    const request = get(url, { agent: false, timeout: 1000 }, (response) => {
+    const answered = (response: IncomingMessage): void => {
       response.resume()
       resolve(response.statusCode === 200)
-    })
+    }
+    const options = { agent: false, timeout: 1000 }
+    const request = url.startsWith('https:')
+      ? getSecure(url, { ...options, rejectUnauthorized: false }, answered)
+      : get(url, options, answered)
     request.once('error', reject)
     request.once('timeout', () => request.destroy(new Error(`${url} did not answer within 1 s`)))
   })

@@ -32,6 +32,19 @@ t.test('without settings: one of each on the usual ports, and they find each oth
   })
 })
 
+t.test('with a certificate the runtimes are https:, and the api is told so', async (t) => {
+  const { env, runtimes } = await plan({
+    RUNTIME_TLS_CERT: '/c.pem',
+    RUNTIME_TLS_KEY: '/k.pem',
+    RUNTIME_INSTANCES: '2'
+  })
+  t.same(
+    runtimes.map(({ url }) => url),
+    ['https://127.0.0.1:8000', 'https://127.0.0.1:8001']
+  )
+  t.equal(env.RUNTIME_SERVICE_URL, 'https://127.0.0.1:8000,https://127.0.0.1:8001')
+})
+
 t.test('what is set wins, from the environment and from the file', async (t) => {
   const folder = t.testdir({ env: 'CHAT_RUNTIME_ENABLED_ORGS=acme\nLLM_BASE_URL="http://model/v1" # ours\n' })
   const { env, simulator, postgres, values, apis } = await plan({

@@ -60,7 +60,9 @@ export async function planStack(options: PlanOptions): Promise<StackPlan> {
   const first = readConfig({ ...options.env, ...add, DATABASE_URL: options.env.DATABASE_URL ?? 'postgres://localhost' })
 
   const apis = await plannedServices('api', first.API_HOST, first.API_PORT, first.API_INSTANCES)
-  const runtimes = await plannedServices('runtime', first.RUNTIME_HOST, first.RUNTIME_PORT, first.RUNTIME_INSTANCES)
+  const runtimes = await plannedServices('runtime', first.RUNTIME_HOST, first.RUNTIME_PORT, first.RUNTIME_INSTANCES, {
+    secure: first.RUNTIME_TLS_CERT !== undefined
+  })
   fill('RUNTIME_SERVICE_URL', runtimes.map((service) => service.url).join(','))
 
   const plan: Partial<StackPlan> = {}
@@ -114,14 +116,19 @@ async function plannedServices(
   kind: string,
   host: string,
   firstPort: number,
-  count: number
+  count: number,
+  { secure }: { secure: boolean } = { secure: false }
 ): Promise<PlannedService[]> {
   const address = ['0.0.0.0', '::', ''].includes(host) ? '127.0.0.1' : host
   const services: PlannedService[] = []
   for (let index = 0; index < count; index++) {
     const port = firstPort === 0 ? await freePort() : firstPort + index
     const name = index === 0 ? kind : `${kind}-${index + 1}`
-    services.push({ name, port, url: `http://${address.includes(':') ? `[${address}]` : address}:${port}` })
+    services.push({
+      name,
+      port,
+      url: `http${secure ? 's' : ''}://${address.includes(':') ? `[${address}]` : address}:${port}`
+    })
   }
   return services
 }

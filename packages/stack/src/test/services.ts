@@ -56,7 +56,8 @@ async function startService(
   env: Record<string, string>
 ): Promise<TestService> {
   const port = env[portKey] === undefined ? await freePort() : Number(env[portKey])
-  const baseUrl = `http://127.0.0.1:${port}`
+  const secure = name === 'runtime' && env.RUNTIME_TLS_CERT !== undefined
+  const baseUrl = `http${secure ? 's' : ''}://127.0.0.1:${port}`
   stopOnSignals()
   const running = await startProcess({
     name,
