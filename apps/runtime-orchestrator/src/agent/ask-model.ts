@@ -4,6 +4,7 @@ import { finishReasonOf } from '@semibot/llm/ai-sdk'
 import { AISDKError, type LanguageModelUsage, type ModelMessage, streamText, type ToolSet } from 'ai'
 import { MAX_TOOL_INPUTS_BYTES, MODEL_FIRST_BYTE_TIMEOUT_MS, MODEL_IDLE_TIMEOUT_MS } from '../constants/config.ts'
 import { untilDrained } from './abort.ts'
+import { refuseEmptyAnswer } from './empty-answer.ts'
 import type { AgentModel } from './model-access.ts'
 import type { RunContext } from './run-context.ts'
 import { createWatchdog } from './watchdog.ts'
@@ -105,9 +106,8 @@ async function askOnce(
       watchdog.touch()
     }
     const turn = await toTurn(result, messages)
-    if (turn.finishReason !== 'stop' || turn.text !== '' || turn.calls.length > 0) return turn
-    budget.addUsage(turn.usage)
-    throw new LlmError('LLM_UNAVAILABLE', 'The model answered with nothing.')
+    if (turn.calls.length === 0) refuseEmptyAnswer(turn, budget)
+    return turn
   } catch (error) {
     if (watchdog.signal.aborted) {
       // A model that was silent for so long is not worth another wait.

@@ -26,6 +26,8 @@ export function createAgentObserver({ models, metrics, logger, database }: Obser
       else models.failed(error)
     },
 
+    planStepFinished: (seconds) => metrics.step('plan', seconds),
+
     toolCallStarted: ({ request: { executionId, orgId } }, call) => {
       const { id } = call
       const key = `${executionId}:${id}`

@@ -24,6 +24,8 @@ export interface AgentParts {
 
 export interface AgentObserver {
   modelCallFinished(seconds: number, error?: unknown): void
+  /** All tools of one turn have ended: a step of the plan is done. */
+  planStepFinished(seconds: number): void
   toolCallStarted(run: RunContext, call: StartedCall): void
   toolCallFinished(run: RunContext, call: StartedCall, result: ToolResult, cause?: unknown): void
   /** The execution was stopped while the call was under way: it has no result. */
@@ -46,9 +48,11 @@ export async function runAgent(run: RunContext, parts: AgentParts): Promise<Fini
 
     run.budget.spendToolCalls(turn.calls.length)
     const step = plan.begin(turn.calls)
+    const begunAt = performance.now()
     const calls = turn.calls.map((call, index) => runTool(run, parts, progress, call, { turn: number, index, step }))
     const results = await Promise.all(calls)
     plan.end(step, results)
+    parts.observer.planStepFinished((performance.now() - begunAt) / 1000)
     messages.push(toolResults(turn.calls, results))
   }
 }

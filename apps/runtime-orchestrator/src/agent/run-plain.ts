@@ -1,8 +1,9 @@
 import type { ExecuteRequest, FinishReason } from '@semibot/chat-protocol'
-import { LlmError, type LlmRequest, type LlmSink } from '@semibot/llm'
+import type { LlmRequest, LlmSink } from '@semibot/llm'
 import type { RuntimeMetrics } from '@semibot/metrics'
 import { MODEL_FIRST_BYTE_TIMEOUT_MS, MODEL_IDLE_TIMEOUT_MS } from '../constants/config.ts'
 import { conversation } from './conversation.ts'
+import { refuseEmptyAnswer } from './empty-answer.ts'
 import type { ModelAccess } from './model-access.ts'
 import type { RunContext } from './run-context.ts'
 
@@ -27,10 +28,9 @@ export async function runPlain(run: RunContext, models: ModelAccess, metrics: Ru
   const timeouts = { firstByteTimeoutMs: MODEL_FIRST_BYTE_TIMEOUT_MS, idleTimeoutMs: MODEL_IDLE_TIMEOUT_MS }
   try {
     const result = await models.provider.stream(toLlmRequest(request), sink, { signal, flow, headers, ...timeouts })
-    budget.addUsage(result.usage)
-    if (result.finishReason === 'stop' && answer.text === '')
-      throw new LlmError('LLM_UNAVAILABLE', 'The model answered with nothing.')
+    refuseEmptyAnswer({ ...result, text: answer.text }, budget)
     models.succeeded()
+    budget.addUsage(result.usage)
     run.emit({ type: 'usage.updated', ...budget.usage })
     return result.finishReason
   } catch (error) {

@@ -40,6 +40,17 @@ t.test('a fault of the model fails the execution as the model’s fault', async 
   }
 })
 
+t.test('an answer without a word is a fault, unless something has cut it', async (t) => {
+  for (const [name, make] of AGENTS) {
+    const events = await run(origin, make('Hello [[sim:length=0]]'))
+    const end = lastOf(events, 'execution.failed')
+    t.match(end.error, { code: 'LLM_UNAVAILABLE', origin: 'llm', message: 'The model answered with nothing.' })
+    t.ok(end.usage!.totalTokens > 0, `agent ${name}: and it has its price`)
+    const filtered = await run(origin, make('Hello [[sim:length=0 finish=content_filter]]'))
+    t.equal(lastOf(filtered, 'execution.completed').finishReason, 'content_filter')
+  }
+})
+
 t.test('a fault that passes is not seen', async (t) => {
   for (const [name, make] of AGENTS) {
     await simulator.control({ faults: [{ kind: 'status', status: 503, times: 1, match: 'once' }] })
