@@ -26,8 +26,6 @@ fail() {
 
 # A YAML string in single quotes.
 quoted() {
-  case $1 in *'
-'*) fail "a value must not hold a line break" ;; esac
   printf "'%s'" "$(printf '%s' "$1" | sed "s/'/''/g")"
 }
 
@@ -50,6 +48,12 @@ if [ -n "$mail" ]; then
     fail "ALERT_SMTP_USER needs ALERT_SMTP_PASSWORD_FILE, a file with the password"
 fi
 base=${RUNBOOK_BASE_URL:-}
+# Here and not where they are used: a failure in a command substitution would not end the script.
+for value in "$templates" "$webhooks" "${ALERT_WEBHOOK_TOKEN_FILE:-}" "$mail" "${ALERT_MAIL_FROM:-}" \
+  "${ALERT_SMTP_HOST:-}" "${ALERT_SMTP_USER:-}" "${ALERT_SMTP_PASSWORD_FILE:-}" "$base"; do
+  case $value in *'
+'*) fail "a value must not hold a line break" ;; esac
+done
 case $base in *'{{'*) fail "RUNBOOK_BASE_URL must not hold {{" ;; esac
 [ -z "$base" ] || base="${base%/}/"
 set -f

@@ -10,7 +10,6 @@ import { alertsOf, CASE_FILES, promtool, writeCases } from '../test/prometheus/r
 // Rules are broken one at a time: the unit tests of infra/test/prometheus must notice each breakage.
 
 t.setTimeout(600_000)
-t.jobs = 2
 
 const skip = missingPrometheus()
 const texts = new Map(ruleFiles().map((path) => [basename(path, '.yml'), readFileSync(path, 'utf8')]))

@@ -1,10 +1,14 @@
+import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { observeStack, startStack } from '@semibot/stack'
+import { delimiter, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { findProgram, observeStack, startStack } from '@semibot/stack'
 import { bareEnvironment, createTestDatabase, missingPrometheus, waitFor } from '@semibot/stack/test'
 import t from 'tap'
+import { dashboardExpressions } from './prometheus/dashboard-expressions.ts'
 import { type Notification, startMailbox, startWebhook } from './prometheus/receivers.ts'
+import { runbookBlocks } from './prometheus/runbook-pages.ts'
 import { startTraffic } from './prometheus/traffic.ts'
 
 /*
@@ -14,6 +18,7 @@ import { startTraffic } from './prometheus/traffic.ts'
 
 t.setTimeout(240_000)
 
+const run = promisify(execFile)
 const skip = missingPrometheus()
 /** For whatever takes seconds here, and may take much longer on a busy machine. */
 const LONG = { timeoutMs: 90_000, intervalMs: 200 }
@@ -25,7 +30,8 @@ t.test('an incident is scraped, alerted, notified and resolved', { skip }, async
     home,
     env: { ...bareEnvironment(), DATABASE_URL: await createTestDatabase(t) },
     freePorts: true,
-    redis: 'unpacked'
+    redis: 'unpacked',
+    logFolder: join(home, 'logs')
   })
   t.teardown(stack.stop)
   const [webhook, mailbox] = await Promise.all([startWebhook(), startMailbox()])
@@ -45,6 +51,7 @@ t.test('an incident is scraped, alerted, notified and resolved', { skip }, async
   if (observation === undefined) throw new Error('Prometheus and Alertmanager cannot be had')
   t.teardown(observation.stop)
   const { prometheus, alertmanager } = observation
+  const openedAt = Date.now()
   const traffic = startTraffic(stack)
   t.teardown(traffic.stop)
 
@@ -113,6 +120,46 @@ t.test('an incident is scraped, alerted, notified and resolved', { skip }, async
     await until('the mail', () => mailbox.received.some(({ text }) => text.includes('恢复 RuntimeServiceDown')))
     const served = 'increase(chat_execution_success_total{mode="runtime_orchestrator"}[3s]) > 0'
     await until('chats on the runtime', async () => (await prometheus.query(served)).length === 1)
+  })
+
+  await t.test('every expression of the dashboards has something to show, quickly', async (t) => {
+    const range = { startMs: openedAt, endMs: Date.now(), stepMs: 1000 }
+    const times: { where: string; durationMs: number }[] = []
+    for (const { where, expression } of dashboardExpressions('15s')) {
+      const started = performance.now()
+      const series = await prometheus.queryRange(expression, range)
+      times.push({ where, durationMs: Math.round(performance.now() - started) })
+      t.ok(
+        series.some(({ points }) => points.some(([, value]) => Number.isFinite(value))),
+        `${where}: ${expression}`
+      )
+    }
+    t.ok(times.length > 60)
+    const [slowest] = times.toSorted((a, b) => b.durationMs - a.durationMs)
+    t.comment(`${times.length} expressions; the slowest took ${slowest?.durationMs} ms: ${slowest?.where}`)
+    // The aim is 200 ms; a busy machine is no reason to fail.
+    t.ok((slowest?.durationMs ?? 0) < 5000)
+  })
+
+  await t.test('every command and every expression of the runbook pages works', async (t) => {
+    const jq = await findProgram('jq', { debianPackage: 'jq' })
+    if (jq === undefined) throw new Error('the runbook needs jq')
+    const env = {
+      PATH: `${process.env.PATH}${delimiter}${dirname(jq)}`,
+      ADMIN_TOKEN: stack.adminToken
+    }
+    for (const { language, text, pages } of runbookBlocks()) {
+      if (language === 'promql') {
+        t.type((await prometheus.query(text)).length, 'number', `${pages}: ${text}`)
+        continue
+      }
+      const command = text
+        .replaceAll('http://localhost:3001', stack.urls.api[0] as string)
+        .replaceAll('http://localhost:8000', stack.urls.runtime[0] as string)
+        .replaceAll('/var/log/semibot/', `${home}/logs/`)
+      const { stdout } = await run('bash', ['-eu', '-o', 'pipefail', '-c', command], { env, timeout: 30_000 })
+      t.match(stdout, /\S/, `${pages}: ${text}`)
+    }
   })
 
   await t.test('nobody who chatted has noticed, and the figures say so', async (t) => {
