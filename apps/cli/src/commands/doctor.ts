@@ -8,7 +8,9 @@ const WORDS = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' } as const
 /** `semibot doctor`: exit code 1 when a check fails. */
 export function doctorCommand(cli: Cli): Command {
   return new Command('doctor')
-    .description('check node, configuration, PostgreSQL, migrations, Redis, runtime and api, and say what to do')
+    .description(
+      'check configuration, stores, services, fallback, errors, latency and machine, and say the next step of each'
+    )
     .action(async () => {
       const findings = await runChecks(cli)
       const lines = findings.map(({ state, check, message, advice }) => {

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { CliError } from '../failure.ts'
+import { createOperatorApi, type OperatorApi } from '../operator-api.ts'
 import { askOnce, streamChat } from './chat.ts'
 import type { RunningStack } from './find-running-stack.ts'
 import { runtimeLogLines } from './log-lines.ts'
-import { createOperatorApi, type OperatorApi } from './operator-api.ts'
 import type { Stage } from './screen.ts'
 import { WatchedChat } from './watched-chat.ts'
 

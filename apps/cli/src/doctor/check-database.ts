@@ -3,7 +3,7 @@ import { createDatabase, type DatabaseHandle, DatabaseUnavailableError, migratio
 import { sql } from 'kysely'
 import type { DatabaseChoice } from '../database-url.ts'
 import { describeFailure } from '../failure.ts'
-import { type Finding, fail, ok } from './finding.ts'
+import { type Finding, fail, ok, warn } from './finding.ts'
 
 /** Oldest major version of PostgreSQL on which the migrations are tested. */
 const MIN_POSTGRES = 15
@@ -24,8 +24,29 @@ async function checkMigrations(db: DatabaseHandle['db']): Promise<Finding> {
   return fail('migrations', `${missing} of ${migrations.length} are missing`, 'run: semibot db migrate')
 }
 
+/** Api processes that have said so lately; their heartbeat is one each 2 s. */
+async function countApis(db: DatabaseHandle['db']): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from service_instances
+    where kind = 'api' and seen_at > now() - interval '10 seconds'`.execute(db)
+  return rows[0]?.count ?? 0
+}
+
+async function checkStatements(db: DatabaseHandle['db']): Promise<Finding> {
+  const { rows } = await sql`select from pg_extension where extname = 'pg_stat_statements'`.execute(db)
+  if (rows.length > 0) return ok('statements', 'pg_stat_statements is there')
+  const advice = 'shared_preload_libraries=pg_stat_statements, then create extension pg_stat_statements'
+  return warn('statements', 'pg_stat_statements is missing: slow queries cannot be listed', advice)
+}
+
+/** What the database says, and how many api processes work on it; undefined when it cannot be known. */
+export interface DatabaseFindings {
+  findings: Finding[]
+  apiProcesses: number | undefined
+}
+
 /** Checks the server and its schema. */
-export async function checkDatabase(choice: DatabaseChoice): Promise<Finding[]> {
+export async function checkDatabase(choice: DatabaseChoice): Promise<DatabaseFindings> {
   const where = `${maskPassword(choice.url)} (${choice.from})`
   const handle = createDatabase({
     url: choice.url,
@@ -35,11 +56,15 @@ export async function checkDatabase(choice: DatabaseChoice): Promise<Finding[]> 
     statementTimeoutMs: CONNECT_MS
   })
   try {
-    return [await checkServer(handle.db, where), await checkMigrations(handle.db)]
+    const server = await checkServer(handle.db, where)
+    const migrations = await checkMigrations(handle.db)
+    if (migrations.state !== 'ok') return { findings: [server, migrations], apiProcesses: undefined }
+    const findings = [server, migrations, await checkStatements(handle.db)]
+    return { findings, apiProcesses: await countApis(handle.db) }
   } catch (error) {
     const advice = 'npm start brings one up; for another, set DATABASE_URL'
     const reason = error instanceof DatabaseUnavailableError ? error.message : describeFailure(error).message
-    return [fail('postgres', `${reason} at ${where}`, advice)]
+    return { findings: [fail('postgres', `${reason} at ${where}`, advice)], apiProcesses: undefined }
   } finally {
     await handle.close()
   }

@@ -1,12 +1,19 @@
 import { maskPassword } from '@semibot/config'
-import { type Finding, fail, ok } from './finding.ts'
+import { type Finding, fail, ok, warn } from './finding.ts'
 import { redisPing } from './redis-ping.ts'
 
 const TIMEOUT_MS = 3000
 
-/** Redis is optional; a server that is named and does not answer is a failure. */
-export async function checkRedis(url: string | undefined): Promise<Finding> {
+/**
+ * Redis is optional for one api process; a server that is named and does not answer is a failure. `apiInstances` is how
+ * many the configuration asks for.
+ */
+export async function checkRedis(url: string | undefined, apiInstances: number): Promise<Finding> {
   if (url === undefined) {
+    if (apiInstances > 1) {
+      const message = `REDIS_URL is not set, and API_INSTANCES is ${apiInstances}: each decides the fallback by itself`
+      return warn('redis', message, 'set REDIS_URL; npm start brings a Redis along where there is one on PATH')
+    }
     return ok(
       'redis',
       'REDIS_URL is not set: every api process has its own fallback state, which is right for one process'

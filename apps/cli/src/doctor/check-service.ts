@@ -3,6 +3,7 @@ import { type Finding, fail, ok, warn } from './finding.ts'
 
 const TIMEOUT_MS = 3000
 const MAX_SHOWN = 300
+const MAX_READ = 64 * 1024
 
 interface Service {
   /** `api` or `runtime`. */
@@ -22,7 +23,22 @@ function reasonOf(error: unknown): string {
 
 async function get(url: string): Promise<{ status: number; text: string }> {
   const { statusCode, body } = await request(url, { signal: AbortSignal.timeout(TIMEOUT_MS), reset: true })
-  return { status: statusCode, text: (await body.text()).slice(0, MAX_SHOWN) }
+  return { status: statusCode, text: (await body.text()).slice(0, MAX_READ) }
+}
+
+interface ReadyBody {
+  dependencies?: Record<string, { state: string; detail?: string }>
+}
+
+/** A service is ready without what it depends on, and says so. */
+function checkDependencies({ name, url }: Service, text: string): Finding {
+  const { dependencies = {} } = JSON.parse(text) as ReadyBody
+  const down = Object.entries(dependencies).filter(([, { state }]) => state === 'down')
+  if (down.length === 0) return ok(name, `${url} is ready`)
+  const list = down.map(
+    ([dependency, { detail }]) => `${dependency} is down${detail === undefined ? '' : ` (${detail})`}`
+  )
+  return warn(name, `${url} is ready, but ${list.join(', ')}`, `repair it: ${url}/ready shows when it is back`)
 }
 
 /** Asks GET /health, then GET /ready. */
@@ -39,8 +55,8 @@ export async function checkService(service: Service): Promise<Finding> {
       )
     }
     const ready = await get(`${url}/ready`)
-    if (ready.status === 200) return ok(name, `${url} is ready`)
-    return bad(name, `${url} is up and not ready: ${ready.text}`, `see ${url}/ready and its log`)
+    if (ready.status === 200) return checkDependencies(service, ready.text)
+    return bad(name, `${url} is up and not ready: ${ready.text.slice(0, MAX_SHOWN)}`, `see ${url}/ready and its log`)
   } catch (error) {
     return bad(name, `${reasonOf(error)} at ${url}`, advice)
   }

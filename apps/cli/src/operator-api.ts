@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { FallbackStatusBody, ModeExplanation, RuntimeInstanceBody, RuntimeMetrics } from '@semibot/chat-protocol'
-import { CliError } from '../failure.ts'
+import { CliError } from './failure.ts'
 
 /** The calls of the operator's API that demonstration, drills and diagnosis make. Each throws CliError when it is not answered well. */
 export interface OperatorApi {
