@@ -32,6 +32,9 @@ export const MAX_DELTA_LENGTH = 16_384
 export const MAX_TOOL_INPUT_BYTES = 32 * 1024
 export const MAX_TOOL_INPUTS_BYTES = 512 * 1024
 
+/** Tools of one execution: model servers take no more, and a star may stand for any number. */
+export const MAX_AGENT_TOOLS = 128
+
 /** How many events of one execution are kept for readers that come later or fall behind. */
 export const EVENT_LOG_LIMITS = {
   executionBytes: 1024 * 1024,

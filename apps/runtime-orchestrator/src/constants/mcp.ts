@@ -16,6 +16,8 @@ export const MCP_LIMITS = {
   descriptionLength: 4_096,
   schemaBytes: 32 * 1024,
   schemaDepth: 32,
+  /** Of all its tools' schemas and descriptions together: they are a part of every model call. */
+  toolsBytes: 256 * 1024,
 
   /** One message of a server; a longer one is thrown away. */
   messageBytes: 4 * 1024 * 1024,

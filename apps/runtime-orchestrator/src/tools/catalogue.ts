@@ -1,3 +1,4 @@
+import { MAX_AGENT_TOOLS } from '../constants/config.ts'
 import type { Tool, ToolSource } from './tool.ts'
 
 /** The tools of one execution, by name. */
@@ -9,7 +10,7 @@ export interface ToolCatalogue {
   unknown(names: readonly string[]): string[]
   /**
    * The tools of one agent, as they are now. A tool that cannot be had at the moment is left out. Of two with the same
-   * name, that of the earlier source counts.
+   * name, that of the earlier source counts; of more than MAX_AGENT_TOOLS, the first.
    */
   select(orgId: string, names: readonly string[]): Promise<AgentTools>
   close(): Promise<void>
@@ -24,6 +25,7 @@ export function createToolCatalogue(sources: readonly ToolSource[]): ToolCatalog
       const lists = await Promise.all(wanted.map((source) => source.tools(orgId)))
       const chosen = new Map<string, Tool>()
       for (const tool of lists.flat()) {
+        if (chosen.size === MAX_AGENT_TOOLS) break
         if (isNamed(tool.name, names) && !chosen.has(tool.name)) chosen.set(tool.name, tool)
       }
       return chosen

@@ -61,3 +61,12 @@ t.test('the built-in tools', async (t) => {
   t.notOk(source.owns('rm'))
   await source.close()
 })
+
+t.test('a star stands for at most as many tools as a model server takes', async (t) => {
+  const { source } = makeSource(
+    /^many__/,
+    Array.from({ length: 300 }, (_unused, index) => `many__t${index}`)
+  )
+  const chosen = await createToolCatalogue([source]).select(ORG, ['many__*'])
+  t.equal(chosen.size, 128)
+})

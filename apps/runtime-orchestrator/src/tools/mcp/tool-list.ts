@@ -35,6 +35,7 @@ const HASH_LENGTH = 8
 export function readToolList(config: McpServerConfig, listed: readonly unknown[]): ToolList {
   const leftOut: ToolList['leftOut'] = []
   const found = new Map<string, Omit<ListedTool, 'name'>>()
+  let bytes = 0
   for (const entry of listed) {
     const remoteName = isRecord(entry) ? entry.name : undefined
     if (!isRecord(entry) || typeof remoteName !== 'string' || !/^\P{C}{1,128}$/u.test(remoteName)) {
@@ -48,15 +49,20 @@ export function readToolList(config: McpServerConfig, listed: readonly unknown[]
       continue
     }
     const inputSchema = readInputSchema(entry.inputSchema)
-    if (typeof inputSchema === 'string') leftOut.push({ tool: remoteName, why: inputSchema })
-    else if (found.size === MCP_LIMITS.tools) leftOut.push({ tool: remoteName, why: `there are ${found.size} others` })
-    else
-      found.set(remoteName, {
-        remoteName,
-        description: describe(entry, config.name),
-        effect: config.effects.get(remoteName) ?? config.effect,
-        inputSchema
-      })
+    if (typeof inputSchema === 'string') {
+      leftOut.push({ tool: remoteName, why: inputSchema })
+      continue
+    }
+    const description = describe(entry, config.name)
+    const size = Buffer.byteLength(description) + Buffer.byteLength(JSON.stringify(inputSchema.json))
+    if (found.size === MCP_LIMITS.tools) leftOut.push({ tool: remoteName, why: `there are ${found.size} others` })
+    else if (bytes + size > MCP_LIMITS.toolsBytes)
+      leftOut.push({ tool: remoteName, why: `all tools together have more than ${MCP_LIMITS.toolsBytes} bytes` })
+    else {
+      bytes += size
+      const effect = config.effects.get(remoteName) ?? config.effect
+      found.set(remoteName, { remoteName, description, effect, inputSchema })
+    }
   }
   for (const tool of config.allowedTools ?? [])
     if (!found.has(tool) && !leftOut.some((other) => other.tool === tool))

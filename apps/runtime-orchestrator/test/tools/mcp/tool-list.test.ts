@@ -139,6 +139,19 @@ t.test('the operator alone says what a tool may do', async (t) => {
   )
 })
 
+t.test('what all tools of a server add to a model call is bounded', async (t) => {
+  const listed = Array.from({ length: 100 }, (_unused, index) => ({
+    name: `t${index}`,
+    inputSchema: { type: 'object', title: 'x'.repeat(10_000) }
+  }))
+  const { tools, leftOut } = readToolList(rawServer('x'), [
+    ...listed,
+    { name: 'small', inputSchema: { type: 'object' } }
+  ])
+  t.equal(tools.length, 27, 'as many as have room, and a small one behind them')
+  t.match(leftOut[0], { tool: 't26', why: /more than 262144 bytes/ })
+})
+
 t.test('a tool that is as it was stays the same; one that changed is named', async (t) => {
   const config = rawServer('x')
   const list = (...tools: [name: string, description: string][]) =>
