@@ -56,6 +56,7 @@ export const SHED_REASONS = [
   'runtime_overloaded'
 ] as const
 
+/** `plan`: a step of the plan, which is all tools of one turn; `tool`: each of them; `llm`: a model call. */
 export const STEPS = ['plan', 'tool', 'llm'] as const
 
 export const TOOL_OUTCOMES = ['ok', 'error', 'denied', 'timeout', 'unknown'] as const

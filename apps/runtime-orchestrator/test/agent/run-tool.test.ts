@@ -31,6 +31,7 @@ function prepare(output: string) {
     runStep: inlineSteps(run.signal),
     observer: {
       modelCallFinished: IGNORED,
+      planStepFinished: IGNORED,
       toolCallStarted: IGNORED,
       toolCallFinished: IGNORED,
       toolCallStopped: IGNORED

@@ -54,6 +54,7 @@ export function prepareAgent({ baseUrl, message, tools, signal, runStep, flow, l
     explain: (error: unknown) => errorOfAiSdk(error, undefined)
   }
   const observer: AgentParts['observer'] = {
+    planStepFinished: () => undefined,
     modelCallFinished: (_seconds, error) => observed.push(error === undefined ? 'model' : 'model failed'),
     toolCallStarted: (_run, { id, name }) => observed.push(`${name} ${id}`),
     toolCallFinished: (_run, { name }, { status }) => observed.push(`${name} ${status}`),
