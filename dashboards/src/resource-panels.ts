@@ -1,6 +1,6 @@
 import { ALERT_LEVELS, METRICS, SCALE_OUT_LEVELS } from '@semibot/metrics'
 import { timeSeries } from './panels.ts'
-import { gauge, INSTANCES, quantile, rate, share } from './queries.ts'
+import { gauge, INSTANCES, increase, quantile, rate, share } from './queries.ts'
 
 const { cpuShare, memoryShare } = SCALE_OUT_LEVELS
 const SERVICES = `job=~"api|runtime-service",${INSTANCES}`
@@ -90,9 +90,12 @@ export const DEPENDENCY_PANELS = [
     ]
   }),
   timeSeries({
-    title: 'Callers that wait for a database connection',
+    title: 'Callers that wait for a connection',
     unit: 'short',
-    queries: [[gauge('sum', METRICS.poolWaiting, 'job, instance'), PROCESS]]
+    queries: [
+      [gauge('sum', METRICS.poolWaiting, 'job, instance'), `database ${PROCESS}`],
+      [gauge('sum', METRICS.httpClientPending, 'job, peer'), '{{peer}} {{job}}']
+    ]
   }),
   timeSeries({
     title: 'Database round trips',
@@ -173,10 +176,21 @@ export const RUNTIME_PANELS = [
     unit: 'short',
     queries: [
       [gauge('sum', METRICS.runtimeWorkers, 'instance'), '{{instance}}'],
-      [
-        `sum by (instance) (increase(${METRICS.runtimeWorkerRestarts.name}{${INSTANCES}}[$__rate_interval]))`,
-        '{{instance}} restarted'
-      ]
+      [increase(METRICS.runtimeWorkerRestarts, 'instance'), '{{instance}} restarted']
     ]
+  }),
+  timeSeries({
+    title: 'MCP servers',
+    description: 'Nothing where none is configured.',
+    unit: 'short',
+    queries: [
+      [gauge('min', METRICS.mcpServerUp, 'server'), '{{server}}'],
+      [increase(METRICS.mcpServerRestarts, 'server'), '{{server}} connected again']
+    ]
+  }),
+  timeSeries({
+    title: 'Calls of MCP servers',
+    unit: 'ops',
+    queries: [[rate(METRICS.mcpCalls, 'server, outcome'), '{{server}} {{outcome}}']]
   })
 ]

@@ -169,6 +169,12 @@ t.test('every name in an expression is a metric of the catalogue, of the client,
   }
 })
 
+t.test('every metric of the catalogue is on a panel, in an annotation or in a rule', async (t) => {
+  const rules = readdirSync(join(ROOT, 'infra/prometheus/rules')).map((file) => read(`infra/prometheus/rules/${file}`))
+  const used = [JSON.stringify(dashboards), ...rules].join('\n')
+  for (const { name } of Object.values(METRICS)) t.match(used, new RegExp(`\\b${name}(_bucket|_count|_sum)?\\b`), name)
+})
+
 t.test('links lead to pages of alerts that exist, below the base that is given', async (t) => {
   const pages = new Set(readdirSync(join(ROOT, 'docs/runbooks')))
   const links = all.flatMap(({ fieldConfig }) => fieldConfig?.defaults.links ?? [])

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -26,9 +26,12 @@ const LONG = { timeoutMs: 90_000, intervalMs: 200 }
 t.test('an incident is scraped, alerted, notified and resolved', { skip }, async (t) => {
   const home = mkdtempSync(join(tmpdir(), 'semibot-incident-'))
   t.teardown(() => rmSync(home, { recursive: true, force: true }))
+  const servers = join(home, 'mcp.json')
+  const echo = { command: process.execPath, args: [join(import.meta.dirname, 'prometheus/mcp-server.mjs')] }
+  writeFileSync(servers, JSON.stringify({ mcpServers: { echo } }))
   const stack = await startStack({
     home,
-    env: { ...bareEnvironment(), DATABASE_URL: await createTestDatabase(t) },
+    env: { ...bareEnvironment(), DATABASE_URL: await createTestDatabase(t), MCP_SERVERS_FILE: servers },
     freePorts: true,
     redis: 'unpacked',
     logFolder: join(home, 'logs')
