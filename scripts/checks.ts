@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { dirname } from 'node:path'
+import { brokenLinks } from '../packages/stack/src/docs/broken-links.ts'
 import { longFiles } from './file-size.ts'
 
 const ROOT = dirname(import.meta.dirname)
@@ -18,6 +19,7 @@ const CHECKS: Check[] = [
   { name: 'direction of imports (turbo boundaries)', run: () => command('turbo', 'boundaries') },
   { name: 'dead code and dependencies (knip)', run: () => command('knip', '--no-config-hints') },
   { name: 'file sizes', run: () => longFiles(ROOT) },
+  { name: 'links and paths of the docs', run: () => brokenLinks(ROOT) },
   { name: 'build', run: () => command('turbo', 'run', 'build', '--ui=stream', '--output-logs=errors-only') }
 ]
 

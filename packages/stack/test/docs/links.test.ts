@@ -1,61 +1,47 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, globSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { globSync } from 'node:fs'
+import { dirname } from 'node:path'
 import t from 'tap'
+import { brokenLinks, markdownPages } from '../../src/docs/broken-links.ts'
 import { REPOSITORY_ROOT } from '../../src/paths.ts'
-import { anchors, codeSpans, linkTargets } from './fixtures/markdown.ts'
 
-// What npm start or an operator makes, so that no clone has it from the beginning.
-const MADE_LATER = /^(?:\.semibot\/|processes\.json$|secrets\.json$)/
+// The pages of the repository are checked by `npm run check`; here is what that check finds.
 
-const FILE = /^[\w.@*-]+(?:\/[\w.@*-]+)*\.(?:ts|mjs|js|md|json|yaml|yml|html|sh|example|taprc)$/
-const FOLDER = /^[\w.@*-]+(?:\/[\w.@*-]+)*\/$/
-const IN_A_TOP_FOLDER = /^(?:apps|packages|docs|bench|scripts|\.ci|\.github)\/[\w.@*/-]+$/
+const PAGE = `# A page
 
-const words = ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '--', '*.md']
-const pages = execFileSync('git', words, { cwd: REPOSITORY_ROOT, encoding: 'utf8' }).split('\0').filter(Boolean)
+[good](../README.md) [anchor](../README.md#there-is-a-title) [itself](#a-page) [far away](https://example.org/none)
+[gone](gone.md) [wrong anchor](../README.md#nothing) \`[no link](in-code.md)\`
 
-const read = (path: string): string => readFileSync(join(REPOSITORY_ROOT, path), 'utf8')
+Paths: \`src/here.ts\`, \`docs/\`, \`packages/none\`, \`docs/gone.json\`, \`NNNN-title.md\`, \`.semibot/logs/\`, \`word\`.
 
-function missingLinks(page: string): string[] {
-  return linkTargets(read(page)).filter((target) => {
-    if (/^[a-z]+:/.test(target)) return false
-    const [path = '', anchor] = target.split('#')
-    const file = path === '' ? page : join(dirname(page), path)
-    if (!existsSync(join(REPOSITORY_ROOT, file))) return true
-    return anchor !== undefined && !anchors(read(file)).has(anchor)
+\`\`\`sh
+[not](looked-at.md)
+\`\`\`
+`
+
+t.test('links, anchors and paths that lead nowhere are found, each with its page, and nothing else', async (t) => {
+  const root = t.testdir({
+    'README.md': '# Readme\n\n## There is: a title\n',
+    '.gitignore': 'ignored\n',
+    docs: { 'page.md': PAGE, src: { 'here.ts': '' } },
+    ignored: { 'page.md': '[gone](gone.md)' }
   })
-}
-
-/** A path may be given from the clone, from the page, from the `src` beside it, or from one that the page names. */
-function missingPaths(page: string): string[] {
-  const spans = codeSpans(read(page))
-  const bases = ['', dirname(page), join(dirname(page), 'src'), ...spans.filter((span) => span.endsWith('/src/'))]
-  const isPath = (span: string): boolean => FILE.test(span) || FOLDER.test(span) || IN_A_TOP_FOLDER.test(span)
-  return spans.filter(
-    (span) =>
-      isPath(span) &&
-      !span.includes('NNNN') &&
-      !MADE_LATER.test(span) &&
-      !bases.some((base) => globSync(join(base, span), { cwd: REPOSITORY_ROOT }).length > 0)
-  )
-}
+  execFileSync('git', ['init', '--quiet'], { cwd: root })
+  t.strictSame(brokenLinks(root), [
+    'docs/page.md: the link gone.md leads nowhere',
+    'docs/page.md: the link ../README.md#nothing leads nowhere',
+    'docs/page.md: there is no packages/none',
+    'docs/page.md: there is no docs/gone.json'
+  ])
+})
 
 t.test('the pages that a newcomer is sent to are there', async (t) => {
+  const pages = markdownPages(REPOSITORY_ROOT)
   for (const page of ['README.md', 'README.zh-CN.md', 'CONTRIBUTING.md', 'SECURITY.md', 'docs/architecture.md']) {
     t.ok(pages.includes(page), page)
   }
-})
-
-for (const page of pages) {
-  t.test(`every relative link and every path of ${page} leads somewhere`, async (t) => {
-    t.strictSame(missingLinks(page), [], 'links')
-    t.strictSame(missingPaths(page), [], 'paths')
-  })
-}
-
-t.test('each app and each package has a README', async (t) => {
   const manifests = globSync(['apps/*/package.json', 'packages/*/package.json'], { cwd: REPOSITORY_ROOT })
   t.ok(manifests.length > 10)
-  for (const manifest of manifests) t.ok(pages.includes(`${dirname(manifest)}/README.md`), dirname(manifest))
+  for (const manifest of manifests)
+    t.ok(pages.includes(`${dirname(manifest)}/README.md`), `${dirname(manifest)} has one`)
 })

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describeKeys } from '@semibot/config'
 import t from 'tap'
+import { codeSpans, fencedBlocks, linkTargets, shellBlocks, tableRows } from '../../src/docs/markdown.ts'
 import { REPOSITORY_ROOT } from '../../src/paths.ts'
 import { runCli } from '../../src/stack/run-cli.ts'
 import { bareEnvironment } from '../../src/test/scope.ts'
-import { codeSpans, fencedBlocks, linkTargets, shellBlocks, tableRows } from './fixtures/markdown.ts'
 
 // The README in two languages, held against the configuration and against each other.
 
