@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { METRICS } from '@semibot/metrics'
@@ -183,6 +184,11 @@ t.test('links lead to pages of alerts that exist, below the base that is given',
     t.equal(url, `\${runbooks}/docs/runbooks/${title}.md`)
     t.ok(pages.has(`${title}.md`), title)
   }
-  const given = JSON.stringify(buildDashboards('https://git.example/semibot/blob/main'))
-  t.match(given, '"query":"https://git.example/semibot/blob/main"')
+
+  const folder = t.testdir()
+  const script = join(ROOT, 'dashboards/src/generate.ts')
+  const env = { ...process.env, RUNBOOK_BASE_URL: 'https://git.example/semibot/blob/main/' }
+  execFileSync(process.execPath, ['--conditions=@semibot/source', script, folder], { env })
+  const given = readFileSync(join(folder, 'semibot-chat.json'), 'utf8')
+  t.match(given, '"query": "https://git.example/semibot/blob/main"')
 })

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { findPromtool, REPOSITORY_ROOT, ruleFiles } from '@semibot/stack'
@@ -18,9 +19,13 @@ t.test('the generated rule files are what their sources say', async (t) => {
 })
 
 t.test('links to the runbook begin with the base that is given', async (t) => {
-  const [file] = GENERATED_RULES.filter(({ name }) => name === 'alerts')
-  const text = ruleFileText(file as (typeof GENERATED_RULES)[number], 'https://git.example/semibot/blob/main')
-  t.match(text, 'runbook_url: https://git.example/semibot/blob/main/docs/runbooks/RuntimeProbeFailing.md\n')
+  const folder = t.testdir()
+  const script = join(REPOSITORY_ROOT, 'infra/src/generate.ts')
+  const env = { ...process.env, RUNBOOK_BASE_URL: 'https://git.example/semibot/blob/main/' }
+  execFileSync(process.execPath, ['--conditions=@semibot/source', script, folder], { env })
+  t.equal(readdirSync(folder).length, GENERATED_RULES.length)
+  const link = 'runbook_url: https://git.example/semibot/blob/main/docs/runbooks/RuntimeProbeFailing.md\n'
+  t.match(read(join(folder, 'alerts.yml')), link)
 })
 
 t.test('the four alerts of the operations document are there byte for byte', async (t) => {
