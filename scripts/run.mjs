@@ -16,6 +16,7 @@ const COMMANDS = {
   start: [...SOURCE, 'packages/stack/src/main.ts'],
   test: [...SOURCE, 'scripts/test.ts'],
   slow: [...SOURCE, 'scripts/slow.ts'],
+  release: [...SOURCE, 'scripts/release.ts'],
   images: [...SOURCE, 'infra/src/images/main.ts'],
   check: [...SOURCE, 'scripts/check.ts'],
   ci: [...SOURCE, 'scripts/ci.ts'],

@@ -24,17 +24,24 @@ export interface BuildOptions {
 /** Builds targets of Dockerfile for this machine's architecture, without a Docker engine. Throws when one cannot be built. */
 export async function buildImages(buildah: Buildah, { names, context, say, signal }: BuildOptions): Promise<void> {
   await makeLocalBases(buildah, say)
-  const platform = `linux/${arch === 'x64' ? 'amd64' : arch}`
-  for (const name of names) {
-    const settings = {
-      BUILD_IMAGE: LOCAL_BASES.build,
-      BASE_IMAGE: LOCAL_BASES.run,
-      BUILDPLATFORM: platform,
-      TARGETARCH: platform.split('/')[1]
-    }
-    const words = Object.entries(settings).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`])
-    // Only this format keeps HEALTHCHECK.
-    const fixed = ['--format', 'docker', '--layers', '--pull-never', '--target', name, '--tag', imageTag(name)]
-    await buildah.watch(['bud', ...fixed, ...words, context], say, signal)
+  try {
+    for (const name of names) await buildah.watch(buildWords(name, context), say, signal)
+  } finally {
+    // Layers of the build stage take gigabytes. What makes the next build quick is the store of pnpm, which stays.
+    await buildah.call('rmi', '--prune')
   }
+}
+
+function buildWords(name: ImageName, context: string): string[] {
+  const platform = `linux/${arch === 'x64' ? 'amd64' : arch}`
+  const settings = {
+    BUILD_IMAGE: LOCAL_BASES.build,
+    BASE_IMAGE: LOCAL_BASES.run,
+    BUILDPLATFORM: platform,
+    TARGETARCH: platform.split('/')[1]
+  }
+  const words = Object.entries(settings).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`])
+  // Only the format of Docker keeps HEALTHCHECK.
+  const fixed = ['--format', 'docker', '--layers', '--force-rm', '--pull-never', '--target', name]
+  return ['bud', ...fixed, '--tag', imageTag(name), ...words, context]
 }
