@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { ConfigError } from '@semibot/config'
 import { createLogger, runService, StartupError } from '@semibot/service-kit'
 import { buildApp } from './app.ts'
 import { loadApiEnv } from './env.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 
 try {
   const loaded = loadApiEnv()
@@ -9,7 +12,7 @@ try {
   const logger = createLogger({ name: 'api', level: env.LOG_LEVEL, file: env.LOG_FILE })
   for (const warning of loaded.warnings) logger.logger.warn(warning)
 
-  const app = await buildApp({ env, logger, version: '0.1.0' })
+  const app = await buildApp({ env, logger, version })
   await runService({
     app,
     logger,
