@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import {
   createLogBook,
   type DevOrganization,
@@ -36,7 +37,10 @@ export interface Base {
   runtimeOrg: DevOrganization
   directOrg: DevOrganization
   simulator: Simulator
-  startRuntime(env?: Record<string, string>): Promise<Service>
+  /** `entry`: another entry file than the product's, relative to the clone. */
+  startRuntime(env?: Record<string, string>, entry?: string): Promise<Service>
+  /** Kills PostgreSQL as a crash would, and starts it again after so many milliseconds. */
+  restartPostgres(downMs: number): Promise<void>
   startApi(env: Record<string, string>): Promise<Service>
   stop(): Promise<void>
 }
@@ -60,7 +64,9 @@ export async function startBase(report: (text: string) => void): Promise<Base> {
     const folder = mkdtempSync(join(tmpdir(), 'semibot-figures-'))
     stops.push(async () => rmSync(folder, { recursive: true, force: true }))
     report('PostgreSQL, with fsync as in production')
-    const postgres = await startPostgres({ dataDir: join(folder, 'postgres') })
+    const [password, adminPassword] = [randomBytes(12).toString('hex'), randomBytes(12).toString('hex')]
+    const dataDir = join(folder, 'postgres')
+    let postgres = await startPostgres({ dataDir, password, adminPassword })
     stops.push(() => postgres.stop())
     const cliEnv = { PATH: process.env.PATH, ENV_FILE: '/dev/null', DATABASE_URL: postgres.url }
     await runCli(['db', 'migrate'], cliEnv)
@@ -74,8 +80,13 @@ export async function startBase(report: (text: string) => void): Promise<Base> {
       RUNTIME_SERVICE_TOKEN: randomBytes(24).toString('hex'),
       SHUTDOWN_GRACE_MS: '500'
     }
-    const own = async (kind: keyof typeof ENTRIES, portKey: string, env: Record<string, string>): Promise<Service> => {
-      const service = await startService(kind, portKey, { ...common, ...env })
+    const own = async (
+      kind: keyof typeof ENTRIES,
+      portKey: string,
+      env: Record<string, string>,
+      entry?: string
+    ): Promise<Service> => {
+      const service = await startService(kind, portKey, { ...common, ...env }, entry)
       stops.push(service.stop)
       return service
     }
@@ -87,8 +98,16 @@ export async function startBase(report: (text: string) => void): Promise<Base> {
       databaseUrl: postgres.url,
       adminToken,
       simulator: controlOf(simulator),
-      startRuntime: (env = {}) =>
-        own('runtime', 'RUNTIME_PORT', { ...model, RUNTIME_MAX_CONCURRENT_EXECUTIONS: '5000', ...env }),
+      startRuntime: (env = {}, entry) =>
+        own('runtime', 'RUNTIME_PORT', { ...model, RUNTIME_MAX_CONCURRENT_EXECUTIONS: '5000', ...env }, entry),
+      restartPostgres: async (downMs) => {
+        const { port } = postgres
+        // SIGQUIT: the server ends at once and recovers from its log, as after a crash.
+        postgres.process.kill('SIGQUIT')
+        await postgres.process.exited
+        await pause(downMs)
+        postgres = await startPostgres({ dataDir, port, password, adminPassword })
+      },
       startApi: (env) =>
         own('api', 'API_PORT', {
           ...model,
@@ -108,7 +127,8 @@ export async function startBase(report: (text: string) => void): Promise<Base> {
 async function startService(
   kind: keyof typeof ENTRIES,
   portKey: string,
-  env: Record<string, string>
+  env: Record<string, string>,
+  entry: string = ENTRIES[kind]
 ): Promise<Service> {
   const port = env[portKey] === undefined ? await freePort() : Number(env[portKey])
   const url = `http://127.0.0.1:${port}`
@@ -116,7 +136,7 @@ async function startService(
   const running: RunningProcess = await startProcess({
     name: kind,
     command: process.execPath,
-    args: [...SOURCE_FLAGS, ENTRIES[kind]],
+    args: [...SOURCE_FLAGS, entry],
     cwd: REPOSITORY_ROOT,
     env: { ...env, [portKey]: String(port) },
     ready: { url: `${url}${kind === 'simulator' ? '/health' : '/ready'}` },

@@ -1,4 +1,4 @@
-// npm run figures -- fallback [--quick] [--only kill,stop] [--rate N] [--chats N] [--json FILE] [--list]
+// npm run figures -- fallback|runtime [--quick] [--only kill,stop] [--rate N] [--chats N] [--json FILE] [--list]
 import { writeFileSync } from 'node:fs'
 import { arch, cpus, loadavg, platform, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -7,10 +7,12 @@ import { FALLBACK_SCENARIOS, NEED_RATE } from './fallback/index.ts'
 import type { Figure, Scenario } from './figure.ts'
 import { printFigures } from './print-figures.ts'
 import { findRate } from './rate.ts'
+import { RUNTIME_SCENARIOS } from './runtime/index.ts'
 
 const USAGE = `The figures that are asked of the system, measured on real processes of this machine.
 
-  npm run figures -- fallback                   everything, at most a quarter of an hour
+  npm run figures -- fallback                   everything of the automatic fallback, at most a quarter of an hour
+  npm run figures -- runtime                    everything of durable runs, about a quarter of an hour
   npm run figures -- fallback --quick           small counts, under two minutes
   npm run figures -- fallback --only kill,stop  these groups only; --list names them
   npm run figures -- fallback --rate 100        this rate of chats, and no search for what the machine holds
@@ -24,6 +26,11 @@ const CHATS = { full: 10_000, quick: 400 }
 const QUICK_RATE = 40
 /** A big load must not go on for longer than this, whatever the machine holds. */
 const LONGEST_LOAD_SECONDS = 100
+
+const SUITES: ReadonlyMap<string, readonly Scenario[]> = new Map([
+  ['fallback', FALLBACK_SCENARIOS],
+  ['runtime', RUNTIME_SCENARIOS]
+])
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2).filter((word, index) => index > 0 || word !== '--'),
@@ -45,10 +52,10 @@ function leave(text: string, code: number): never {
 }
 
 function chosen(): readonly Scenario[] {
-  if (values.only === undefined) return FALLBACK_SCENARIOS
+  if (values.only === undefined) return suite
   return values.only.split(',').map((name) => {
-    const names = FALLBACK_SCENARIOS.map((scenario) => scenario.name)
-    const found = FALLBACK_SCENARIOS.find((scenario) => scenario.name === name)
+    const names = suite.map((scenario) => scenario.name)
+    const found = suite.find((scenario) => scenario.name === name)
     return found ?? leave(`there is no group "${name}"; there are ${names.join(', ')}`, 2)
   })
 }
@@ -61,8 +68,8 @@ function positive(key: 'rate' | 'chats'): number | undefined {
 }
 
 if (values.help) leave(USAGE, 0)
-if (values.list) leave(FALLBACK_SCENARIOS.map(({ name, about }) => `${name.padEnd(14)}${about}`).join('\n'), 0)
-if (positionals[0] !== 'fallback') leave(USAGE, 2)
+const suite = SUITES.get(positionals[0] ?? '') ?? leave(USAGE, 2)
+if (values.list) leave(suite.map(({ name, about }) => `${name.padEnd(14)}${about}`).join('\n'), 0)
 if (platform() !== 'linux') leave('The figures read memory from /proc and so run on Linux only.', 2)
 
 const report = (text: string): void => void (text !== '' && process.stderr.write(`figures: ${text}\n`))
@@ -109,9 +116,10 @@ try {
   const machine = `${cpus().length} x ${cpus()[0]?.model ?? arch()}, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.version}`
   const seconds = Math.round((performance.now() - startedAt) / 1000)
   printFigures(figures)
-  console.log(
-    `Rate ${rateText}; ${chats} chats in the big loads. ${machine}; ${new Date().toISOString()}; ${seconds} s.`
-  )
+  const load = scenarios.some((scenario) => NEED_RATE.includes(scenario))
+    ? `Rate ${rateText}; ${chats} chats in the big loads. `
+    : ''
+  console.log(`${load}${machine}; ${new Date().toISOString()}; ${seconds} s.`)
   if (values.json !== undefined) {
     const all = { machine, date: new Date().toISOString(), seconds, rate: rateText, chats, figures }
     writeFileSync(values.json, `${JSON.stringify(all, null, 2)}\n`)
