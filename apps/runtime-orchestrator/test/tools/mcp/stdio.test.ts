@@ -61,7 +61,10 @@ t.test('a real server over stdio', async (t) => {
 
   await t.test('the idempotency key of the call is handed on', async (t) => {
     const { result } = await call('test__key')
-    t.match(JSON.parse(result.text), { 'semibot/idempotencyKey': '019ab000-0000-7000-8000-000000000001:call_1' })
+    t.match(JSON.parse(result.text), {
+      'semibot/idempotencyKey': '019ab000-0000-7000-8000-000000000001:call_1',
+      traceparent: /^00-0af7651916cd43dd8448eb211c80319c-/
+    })
   })
 
   await t.test(
