@@ -6,10 +6,11 @@ import type { RunContext } from './run-context.ts'
 
 /** Computes the message and answers with the result: everything that an execution does, except for the model. */
 export async function runProbe(run: RunContext): Promise<FinishReason> {
-  const { request, signal, answer } = run
+  const { request, signal, answer, headers } = run
   const { executionId, orgId, userId, sessionId, message } = request
   const context = { executionId, orgId, userId, sessionId, userMessage: message, toolCallId: 'probe', signal }
-  const { result } = await callTool(calculator, { expression: message }, { ...context, idempotencyKey: executionId })
+  const keys = { idempotencyKey: executionId, traceparent: headers.traceparent }
+  const { result } = await callTool(calculator, { expression: message }, { ...context, ...keys })
   if (result.status !== 'ok') throw new ExecutionError('TOOL_FAILED', 'runtime', `The probe failed: ${result.text}`)
   answer.write(result.text)
   return 'stop'

@@ -93,19 +93,23 @@ async function runStarted(
   let live = false
   let cause: unknown
   try {
-    const result = await runStep(`tool:${id}:${name}`, effect, async ({ signal, begunBefore }) => {
-      live = true
-      observer.toolCallStarted(run, started)
-      if (begunBefore && effect === 'unsafe') return unknownOutcome(`${name} was interrupted`)
-      if (mayNotRun) return deniedCall(`whether ${name} took effect is unknown, so it is not run again`)
-      if (tool === undefined) return unknownTool(call.name, tools.keys())
-      if (call.invalid) return failedCall('TOOL_INPUT_INVALID', 'the arguments are not valid JSON')
-      if (approve !== undefined && !(await approve(tool, started, signal)))
-        return deniedCall(`the call of ${name} was not approved`)
-      const outcome: ToolOutcome = await callTool(tool, call.input, toolContext(run, id, signal))
-      cause = outcome.cause
-      return outcome.result
-    })
+    const result = await runStep(
+      `tool:${id}:${name}`,
+      effect,
+      async ({ signal, begunBefore, traceparent = run.headers.traceparent }) => {
+        live = true
+        observer.toolCallStarted(run, started)
+        if (begunBefore && effect === 'unsafe') return unknownOutcome(`${name} was interrupted`)
+        if (mayNotRun) return deniedCall(`whether ${name} took effect is unknown, so it is not run again`)
+        if (tool === undefined) return unknownTool(call.name, tools.keys())
+        if (call.invalid) return failedCall('TOOL_INPUT_INVALID', 'the arguments are not valid JSON')
+        if (approve !== undefined && !(await approve(tool, started, signal)))
+          return deniedCall(`the call of ${name} was not approved`)
+        const outcome: ToolOutcome = await callTool(tool, call.input, toolContext(run, id, { signal, traceparent }))
+        cause = outcome.cause
+        return outcome.result
+      }
+    )
     if (live) observer.toolCallFinished(run, started, result, cause)
     return result
   } catch (error) {
@@ -146,8 +150,12 @@ function distinct(id: string, otherwise: string, used: Set<string>): string {
   return own
 }
 
-function toolContext({ request }: RunContext, toolCallId: string, signal: AbortSignal): ToolContext {
+function toolContext(
+  { request }: RunContext,
+  toolCallId: string,
+  attempt: Pick<ToolContext, 'signal' | 'traceparent'>
+): ToolContext {
   const { executionId, orgId, userId, sessionId, message: userMessage } = request
   const idempotencyKey = `${executionId}:${toolCallId}`
-  return { executionId, toolCallId, orgId, userId, sessionId, userMessage, idempotencyKey, signal }
+  return { executionId, toolCallId, orgId, userId, sessionId, userMessage, idempotencyKey, ...attempt }
 }

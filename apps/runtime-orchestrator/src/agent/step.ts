@@ -6,6 +6,8 @@ export interface StepAttempt {
   readonly signal: AbortSignal
   /** An earlier attempt at this step had begun, in whatever process, and left no result: it may have taken effect. */
   readonly begunBefore: boolean
+  /** W3C trace context of the attempt, where it has one of its own. */
+  readonly traceparent?: string
 }
 
 /**

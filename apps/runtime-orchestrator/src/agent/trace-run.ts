@@ -63,9 +63,9 @@ class RunSpans {
   watch(runStep: RunStep): RunStep {
     return (name, effect, step) =>
       runStep(name, effect, (attempt) => {
-        const run = () => step(attempt)
-        if (name.startsWith('llm:')) return this.modelCall(this.#beginTurn(Number(name.slice('llm:'.length))), run)
-        return this.#toolCall(name.slice('tool:'.length), effect, run)
+        if (!name.startsWith('llm:'))
+          return this.#toolCall(name.slice('tool:'.length), effect, (traceparent) => step({ ...attempt, traceparent }))
+        return this.modelCall(this.#beginTurn(Number(name.slice('llm:'.length))), () => step(attempt))
       })
   }
 
@@ -103,14 +103,14 @@ class RunSpans {
     return this.#turn
   }
 
-  async #toolCall<T>(call: string, effect: ToolEffect, work: () => Promise<T>): Promise<T> {
+  async #toolCall<T>(call: string, effect: ToolEffect, work: (traceparent: string) => Promise<T>): Promise<T> {
     const at = call.lastIndexOf(':')
     const name = call.slice(at + 1)
     const attributes = toolCallAttributes({ id: call.slice(0, at), name, effect })
     const parent = this.#turn ?? this.#agent
     const span = this.#tracing.start(`execute_tool ${name}`, parent.traceparent, { attributes })
     try {
-      const result = await work()
+      const result = await work(span.traceparent)
       const { status, error } = (result ?? {}) as { status?: string; error?: { code: string } }
       span.set({ 'semibot.tool.status': status })
       if (error !== undefined) span.fail(error.code)

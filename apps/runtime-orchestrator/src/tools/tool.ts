@@ -13,6 +13,8 @@ export interface ToolContext {
   readonly userMessage: string
   /** Same for every attempt at this call: an outside service that gets it can tell a repetition. */
   readonly idempotencyKey: string
+  /** W3C trace context under which what an outside service does belongs to this call. */
+  readonly traceparent: string
   /** Fires at the tool's timeout, at the deadline, and at a cancel. */
   readonly signal: AbortSignal
 }

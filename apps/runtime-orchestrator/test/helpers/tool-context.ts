@@ -10,6 +10,7 @@ export function toolContext(overrides: Partial<ToolContext> = {}): ToolContext {
     sessionId: '019ab000-0000-7000-8000-000000000003',
     userMessage: 'a question',
     idempotencyKey: '019ab000-0000-7000-8000-000000000001:call_1',
+    traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
     signal: new AbortController().signal,
     ...overrides
   }

@@ -23,6 +23,8 @@ export interface ToolRequest {
   input: unknown
   /** The same for every attempt at this call. */
   idempotencyKey: string
+  /** W3C trace context of the call. */
+  traceparent: string
   timeoutMs: number
   signal: AbortSignal
 }
@@ -99,8 +101,9 @@ export async function openConnection(
       return tools
     },
 
-    callTool: ({ tool, input, idempotencyKey, timeoutMs, signal: callSignal }) => {
-      const meta = { 'semibot/idempotencyKey': idempotencyKey }
+    callTool: ({ tool, input, idempotencyKey, traceparent, timeoutMs, signal: callSignal }) => {
+      // The protocol keeps `traceparent` for this: https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/
+      const meta = { 'semibot/idempotencyKey': idempotencyKey, traceparent }
       const params = { name: tool, arguments: input as Record<string, unknown>, _meta: meta }
       return client.callTool(params, { signal: callSignal, timeout: timeoutMs })
     }

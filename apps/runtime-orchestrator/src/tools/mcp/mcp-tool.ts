@@ -75,7 +75,7 @@ export function createMcpTool(server: McpServer, listed: ListedTool, metrics: Mc
     from: McpServer,
     { remoteName: tool }: ListedTool,
     input: unknown,
-    { signal, idempotencyKey }: ToolContext
+    { signal, idempotencyKey, traceparent }: ToolContext
   ): Promise<string> {
     const connection = await from.connected(signal)
     if (connection === undefined) throw unavailable(`the MCP server ${name} cannot be reached at the moment`)
@@ -87,6 +87,7 @@ export function createMcpTool(server: McpServer, listed: ListedTool, metrics: Mc
         tool,
         input,
         idempotencyKey,
+        traceparent,
         timeoutMs: timeoutMs + TIMEOUT_MARGIN_MS,
         signal
       })
