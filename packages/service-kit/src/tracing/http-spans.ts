@@ -13,7 +13,7 @@ declare module 'fastify' {
 }
 
 /** Asked all the time by machines, and never part of a chat. */
-const UNTRACED = new Set(['/health', '/ready', '/metrics'])
+const UNTRACED = new Set(['/health', '/ready', '/metrics', '/internal/probe'])
 
 /**
  * Gives each request its `traceparent`, and a span where tracing is on.
