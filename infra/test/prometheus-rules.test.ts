@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ALERT_LEVELS, LATENCY_BUCKETS_MS, OBJECTIVES, PANEL_LEVELS, SCALE_OUT_LEVELS } from '@semibot/metrics'
 import { findPromtool, REPOSITORY_ROOT, ruleFiles } from '@semibot/stack'
 import { missingPrometheus } from '@semibot/stack/test'
 import t from 'tap'
@@ -39,6 +40,16 @@ t.test('the four alerts of the operations document are there byte for byte', asy
     t.ok(ours.includes(placed), name)
   }
   t.equal(ours.match(/- alert: /g)?.length, names.length)
+})
+
+t.test('the levels of the document are those that everything else is made from', async (t) => {
+  const expression = (name: string): string => alerts.get(name)?.expr ?? ''
+  t.match(expression('HighErrorRate'), new RegExp(`> ${ALERT_LEVELS.runtimeErrorRate}\\s*$`))
+  t.match(expression('HighLatency'), new RegExp(`> ${ALERT_LEVELS.runtimeP95Ms}\\s*$`))
+  const edges: readonly number[] = LATENCY_BUCKETS_MS
+  for (const level of [OBJECTIVES.latencyMs, SCALE_OUT_LEVELS.p95Ms, ...Object.values(PANEL_LEVELS.latencyMs)]) {
+    t.ok(edges.includes(level), `${level} ms is an edge of the buckets`)
+  }
 })
 
 t.test('promtool accepts the rules and the configurations', { skip }, async (t) => {

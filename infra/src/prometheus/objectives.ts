@@ -100,8 +100,8 @@ export const SERVICE_OBJECTIVES: RuleFile = {
           },
           {
             summary: 'Chat 延迟错误预算快速消耗',
-            description: '{{ $labels.mode }} 有 {{ $value | humanizePercentage }} 的执行超过 5 秒',
-            english: 'Many more executions than planned take longer than five seconds.'
+            description: `{{ $labels.mode }} 有 {{ $value | humanizePercentage }} 的执行超过 ${OBJECTIVES.latencyMs / 1000} 秒`,
+            english: `Many more executions than planned take longer than ${OBJECTIVES.latencyMs / 1000} s.`
           }
         )
       ]

@@ -37,9 +37,9 @@ sum(rate(chat_execution_total[5m])) by (mode) * 100 > ${chatErrorPercent}`,
         for: '1m'
       },
       {
-        summary: 'Chat 错误率超过 5%',
+        summary: `Chat 错误率超过 ${chatErrorPercent}%`,
         description: '{{ $labels.mode }} 模式错误率 {{ $value | printf "%.1f" }}%',
-        english: 'More than 5 % of the executions of one mode fail.'
+        english: `More than ${chatErrorPercent} % of the executions of one mode fail.`
       }
     ),
     alerting(
@@ -85,7 +85,7 @@ export const RUNTIME_ALERTS: RuleGroup = {
     alerting(
       'RuntimeProbeFailing',
       'warning',
-      { expr: PROBES_FAIL, for: '2m', keepFiringFor: '2m' },
+      { expr: PROBES_FAIL, for: '2m' },
       {
         summary: 'Runtime 探测未通过',
         description: '{{ $labels.job }} 探测不到可用的 Runtime；回退期间没有 Runtime 流量，错误率告警看不到它',
