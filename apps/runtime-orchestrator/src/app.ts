@@ -12,7 +12,7 @@ import {
 } from '@semibot/service-kit'
 import { DRAIN_FLUSH_MS } from './constants/config.ts'
 import { LOG } from './constants/log-messages.ts'
-import { executionTimeoutMs, type ServiceEnv } from './env.ts'
+import { executionTimeoutMs, nodeFlags, type ServiceEnv } from './env.ts'
 import { createCapacity, localPlaces } from './plugins/capacity.ts'
 import { createRuntimeDatabase } from './plugins/database.ts'
 import { createEngines } from './plugins/engine.ts'
@@ -70,7 +70,12 @@ export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreT
   const engines = createEngines({ env, instance, models, tools, database, journal, metrics, tracing, logger: app.log })
   // Half of the grace is for runs to end by themselves, the rest to give them away where nothing is under way.
   drain.onDrain(() => setTimeout(engines.handOver, env.SHUTDOWN_GRACE_MS / 2).unref())
-  const memory = watchMemory({ highWater: env.RUNTIME_MEMORY_HIGH_WATER, metrics, logger: app.log })
+  const memory = watchMemory({
+    highWater: env.RUNTIME_MEMORY_HIGH_WATER,
+    flags: nodeFlags(),
+    metrics,
+    logger: app.log
+  })
   const limit = env.RUNTIME_MAX_CONCURRENT_EXECUTIONS
   const places = link === undefined ? localPlaces(createPlaces(limit)) : workerPlaces(link, limit)
   const capacity = createCapacity({ places, memory, metrics, draining: () => drain.draining })

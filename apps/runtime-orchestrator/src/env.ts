@@ -36,3 +36,8 @@ export function readEnv(given: Record<string, string> = {}): ReloadableEnv {
 export function executionTimeoutMs({ values, origins }: ServiceEnv): number {
   return origins.RUNTIME_EXECUTION_TIMEOUT_MS === 'default' ? EXECUTION_TIMEOUT_MS : values.RUNTIME_EXECUTION_TIMEOUT_MS
 }
+
+/** Flags that Node.js was started with, on its command line and in its environment. */
+export function nodeFlags(): string[] {
+  return [...(process.env.NODE_OPTIONS ?? '').split(/\s+/), ...process.execArgv].filter((flag) => flag !== '')
+}

@@ -1,16 +1,36 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { createCapacity, localPlaces } from '../../src/plugins/capacity.ts'
-import { limitTooNear, type MemoryRatios, memoryRatios, watchMemory } from '../../src/plugins/memory.ts'
+import {
+  limitTooNear,
+  type MemoryRatios,
+  memoryRatios,
+  oldGenerationLimit,
+  watchMemory
+} from '../../src/plugins/memory.ts'
 import { createPlaces } from '../../src/workers/places.ts'
 
 const MIB = 1024 ** 2
-const HEAP = { liveBytes: 90 * MIB, limitBytes: 100 * MIB, ageMs: 0 }
+const HEAP = { usedBytes: 80 * MIB, committedBytes: 90 * MIB, limitBytes: 100 * MIB, ageMs: 0 }
 
 t.test('a limit that there is not is not used, and an old collection says nothing', async (t) => {
   t.same(memoryRatios(HEAP, undefined), { heap: 0.9, cgroup: 0 })
   t.same(memoryRatios({ ...HEAP, ageMs: 10_001 }, { usedBytes: 30, limitBytes: 40 }), { heap: 0, cgroup: 0.75 })
   t.same(memoryRatios({ ...HEAP, ageMs: Number.POSITIVE_INFINITY }, undefined), { heap: 0, cgroup: 0 })
+})
+
+t.test('gaps between objects count, but not what is on its way back to the system', async (t) => {
+  const { heap } = memoryRatios({ ...HEAP, usedBytes: 40 * MIB, committedBytes: 95 * MIB }, undefined)
+  t.equal(heap, 0.5)
+})
+
+t.test('the limit of the old generation is that of the flag, else nearly the whole heap', async (t) => {
+  const limit = (...flags: string[]) => oldGenerationLimit(flags, 1000 * MIB) / MIB
+  t.equal(limit(), 950)
+  t.equal(limit('--enable-source-maps', '--max-old-space-size=300'), 300)
+  t.equal(limit('--max_old_space_size', '300', '--inspect'), 300)
+  t.equal(limit('--max-old-space-size=300', '--max-old-space-size=200'), 200, 'the last one counts')
+  t.equal(limit('--max-old-space-size-percentage=50'), 950)
 })
 
 const TABLE: [ratios: MemoryRatios, near: 'heap' | 'cgroup' | undefined, expected: 'heap' | 'cgroup' | undefined][] = [
