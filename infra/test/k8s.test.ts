@@ -196,7 +196,7 @@ t.test('Prometheus sees the names that rules and dashboards know', async (t) => 
   t.equal(
     committed,
     prometheusRuleText(),
-    'the rules are those of infra/prometheus: node infra/src/k8s/prometheus-rule.ts'
+    'the rules are those of infra/prometheus: node --conditions=@semibot/source infra/src/generate.ts'
   )
   const alerts = find('PrometheusRule', 'semibot').spec.groups.flatMap(({ rules }: Loose) =>
     rules.flatMap(({ alert }: Loose) => alert ?? [])

@@ -20,7 +20,11 @@ export function prometheusRuleText(): string {
     metadata: { name: 'semibot', labels: { 'app.kubernetes.io/part-of': 'semibot' } },
     spec: { groups }
   }
-  return `# Made from infra/prometheus/rules by infra/src/k8s/prometheus-rule.ts.\n${stringify(manifest, { lineWidth: 0, aliasDuplicateObjects: false })}`
+  return `# Made from infra/prometheus/rules by infra/src/generate.ts.\n${stringify(manifest, { lineWidth: 0, aliasDuplicateObjects: false })}`
 }
 
-if (import.meta.main) writeFileSync(TARGET, prometheusRuleText())
+/** Writes it beside the other manifests of the base; returns the path. */
+export function writePrometheusRule(): string {
+  writeFileSync(TARGET, prometheusRuleText())
+  return TARGET
+}
