@@ -1,4 +1,13 @@
-import { appendFileSync, chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -172,6 +181,9 @@ function lastOfEach(text: string): string {
   return `${[...byKey.values()].join('\n')}\n`
 }
 
+/** Nobody but the people who chat may read them. */
+const PRIVATE_WORDS = 'The quick onyx goblin jumps'
+
 /** Messages of two months ago and of now. */
 async function fillSpareDatabase(): Promise<void> {
   const client = new pg.Client({ connectionString: spareDatabase })
@@ -215,12 +227,18 @@ t.test('before: chats are answered by both engines', async (t) => {
   // What was counted before the first scrape is no increase.
   await prometheus?.scraped()
   for (let index = 0; index < 3; index++) {
-    t.match(await chat(stack, stack.runtimeOrg.apiKey), { status: 200, mode: 'runtime_orchestrator' })
+    t.match(await chat(stack, stack.runtimeOrg.apiKey, `${PRIVATE_WORDS} [[sim:gap=0 delay=0]]`), {
+      status: 200,
+      mode: 'runtime_orchestrator'
+    })
   }
   t.match(await chat(stack, stack.directOrg.apiKey), { status: 200, mode: 'direct_llm' })
 })
 
 t.test('while the runtime is dead: every chat is answered, and the commands say so', async (t) => {
+  // A process that is killed takes its latest lines along.
+  const completed = () => readFileSync(join(home, 'logs/runtime.log'), 'utf8').match(/execution completed/g) ?? []
+  await waitFor(() => completed().length >= 3, { what: 'the lines of the chats in the log' })
   stack.kill('runtime', 'SIGKILL')
   const ends = await Promise.all(Array.from({ length: 6 }, () => chat(stack, stack.runtimeOrg.apiKey)))
   t.strictSame(ends, Array(6).fill({ status: 200, mode: 'direct_llm' }))
@@ -245,6 +263,34 @@ t.test('afterwards: the runtime is back by itself, and every block of the runboo
   await fillSpareDatabase()
   await runInOrder(t, runbook)
   t.match(await chat(stack, stack.runtimeOrg.apiKey), { status: 200, mode: 'direct_llm' }, 'it was disabled at the end')
+})
+
+t.test('the logs hold what the pipelines need, and neither what people wrote nor a secret', async (t) => {
+  for (const name of ['api', 'runtime']) {
+    const text = readFileSync(join(home, `logs/${name}.log`), 'utf8')
+    const lines = text.trimEnd().split('\n')
+    t.ok(lines.length > 10, name)
+    for (const line of lines) {
+      if (!/^\{"level":.*,"msg":"(?:[^"\\]|\\.)*"\}$/.test(line)) t.fail(`msg is not last: ${line}`)
+    }
+    const { ADMIN_TOKEN: adminToken, API_KEY: apiKey, PGPASSWORD: password } = devVariables(stack)
+    const secrets = [adminToken, apiKey, password, stack.env.RUNTIME_SERVICE_TOKEN]
+    for (const secret of [...secrets, PRIVATE_WORDS]) {
+      t.ok(secret && secret.length > 10)
+      t.notOk(text.includes(secret ?? ''), `${name}: no line has it`)
+    }
+  }
+})
+
+t.test('a log that is moved away goes on in a new file after SIGHUP, and no line is lost', async (t) => {
+  const file = join(home, 'logs/api.log')
+  const before = readFileSync(file, 'utf8').split('\n').length
+  renameSync(file, `${file}.moved`)
+  stack.kill('api', 'SIGHUP')
+  await waitFor(() => existsSync(file), { what: 'the new file' })
+  await chat(stack, stack.directOrg.apiKey)
+  await waitFor(() => readFileSync(file, 'utf8').includes('[DirectLlm] 回答完成'), { what: 'the line of the chat' })
+  t.ok(readFileSync(`${file}.moved`, 'utf8').split('\n').length >= before)
 })
 
 t.test('every block of the cutover page does what it says', async (t) => {
