@@ -51,7 +51,10 @@ export const FALLBACK_PANELS = [
     description: '1 while an instance is usable from every api process that reports it.',
     unit: 'short',
     max: 1,
-    queries: [[gauge('min', METRICS.instanceUp, 'target'), '{{target}}']],
+    queries: [
+      [gauge('min', METRICS.instanceUp, 'target'), '{{target}}'],
+      [gauge('min', METRICS.healthStatus, 'instance'), 'last health check of {{instance}}']
+    ],
     alerts: ['RuntimeServiceDown']
   }),
   timeSeries({

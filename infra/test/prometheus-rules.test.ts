@@ -8,6 +8,9 @@ import t from 'tap'
 import { GENERATED_RULES, ruleFileText } from '../src/prometheus/rule-files.ts'
 import { alertsOf, CASE_FILES, promtool, writeCases } from './prometheus/run-promtool.ts'
 
+// promtool works through hours and days of samples.
+t.setTimeout(240_000)
+
 const skip = missingPrometheus()
 const read = (path: string): string => readFileSync(path, 'utf8')
 const alerts = alertsOf(ruleFiles().map(read))

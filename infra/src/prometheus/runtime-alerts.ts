@@ -4,8 +4,8 @@ import { alerting, type RuleGroup } from './rule-types.ts'
 const { chatErrorPercent, fallbackChanges } = ALERT_LEVELS
 
 /**
- * Probes fail, or no instance answers its health check. Probes are seldom in a long fallback (at most five minutes
- * apart), hence the long window; health checks come every second, and only while the configuration uses the runtime.
+ * Probes fail, or no instance has been in use for a minute, by health checks or failed calls. Probes are seldom in a long
+ * fallback (at most five minutes apart), hence the long window.
  */
 const PROBES_FAIL = `(
   (
@@ -17,11 +17,7 @@ const PROBES_FAIL = `(
   max by (job) (chat_runtime_fallback_enabled) == 1
 )
 or
-(
-  max by (job) (max_over_time(chat_runtime_health_status[1m])) == 0
-  and
-  sum by (job) (rate(chat_runtime_health_check_duration_seconds_count[1m])) > 0
-)`
+max by (job) (max_over_time(chat_runtime_instance_up[1m])) == 0`
 
 /** Chats as a whole, and whether what is said about them can be believed. */
 export const CHAT_ALERTS: RuleGroup = {

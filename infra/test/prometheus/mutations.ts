@@ -160,17 +160,17 @@ export const MUTATIONS: readonly Mutation[] = [
     noticedBy: ['long-runtime']
   },
   {
-    name: 'RuntimeProbeFailing: health checks do not count',
+    name: 'RuntimeProbeFailing: instances do not count',
     file: 'alerts',
-    from: 'max by (job) (max_over_time(chat_runtime_health_status[1m])) == 0',
-    to: 'max by (job) (max_over_time(chat_runtime_health_status[1m])) < 0',
+    from: 'max by (job) (max_over_time(chat_runtime_instance_up[1m])) == 0',
+    to: 'max by (job) (max_over_time(chat_runtime_instance_up[1m])) < 0',
     noticedBy: ['long-runtime']
   },
   {
-    name: 'RuntimeProbeFailing: checks that are not made count as bad ones',
+    name: 'RuntimeProbeFailing: one instance is enough',
     file: 'alerts',
-    from: 'chat_runtime_health_check_duration_seconds_count[1m])) > 0',
-    to: 'chat_runtime_health_check_duration_seconds_count[1m])) >= 0',
+    from: 'max by (job) (max_over_time(chat_runtime_instance_up',
+    to: 'min by (job) (max_over_time(chat_runtime_instance_up',
     noticedBy: ['runtime']
   },
   {

@@ -202,14 +202,13 @@ const forced: AlertCase = {
 
 /** Minute by minute: good, the runtime is dead and the breaker open, good again. */
 const outage: AlertCase = {
-  name: 'probes and health checks tell of a dead runtime as long as it is dead, while the fallback hides the errors',
+  name: 'a dead runtime is told of as long as it is dead, while the fallback hides the errors',
   interval: '15s',
   series: {
     [`chat_execution_total{${API},${RUNTIME}}`]: counter([10, 40], [0, 200], [10, 80]),
     [`chat_execution_error_total{${API},${RUNTIME}}`]: counter([0, 39], [5, 1], [0, 280]),
     [`chat_runtime_fallback_enabled{${API}}`]: gauge([0, 40], [1, 204], [0, 76]),
-    [`chat_runtime_health_status{${API}}`]: gauge([1, 40], [0, 200], [1, 80]),
-    [`chat_runtime_health_check_duration_seconds_count{${API}}`]: counter([15, 320]),
+    [`chat_runtime_instance_up{${API},target="rt:8000"}`]: gauge([1, 40], [0, 200], [1, 80]),
     [`chat_runtime_probe_total{${API},result="error"}`]: counter([0, 320]),
     [`chat_runtime_probe_total{${API},result="success"}`]: counter([0, 240], [1, 4], [0, 76])
   },
@@ -223,12 +222,11 @@ const outage: AlertCase = {
 }
 
 const badProbes: AlertCase = {
-  name: 'failing probes tell of a runtime whose health looks good, and a success among them does not',
+  name: 'failing probes tell of a runtime that looks good, until one succeeds',
   interval: '15s',
   series: {
     [`chat_runtime_fallback_enabled{${API}}`]: gauge([0, 20], [1, 200], [0, 60]),
-    [`chat_runtime_health_status{${API}}`]: gauge([1, 280]),
-    [`chat_runtime_health_check_duration_seconds_count{${API}}`]: counter([15, 280]),
+    [`chat_runtime_instance_up{${API},target="rt:8000"}`]: gauge([1, 280]),
     // Every five minutes one, as in a long fallback; the last ones of the fallback are good.
     [`chat_runtime_probe_total{${API},result="error"}`]: counter(
       [0, 21],
@@ -250,16 +248,16 @@ const badProbes: AlertCase = {
 }
 
 const oneBadProbe: AlertCase = {
-  name: 'a probe that fails between good ones, a health check that fails once, and a runtime that is not used are no trouble',
+  name: 'a probe that fails between good ones, an instance that is out for seconds, and one of two are no trouble',
   interval: '15s',
   series: {
     'chat_runtime_fallback_enabled{job="api",instance="a"}': gauge([1, 60]),
     'chat_runtime_probe_total{job="api",instance="a",result="error"}': counter([1, 60]),
     'chat_runtime_probe_total{job="api",instance="a",result="success"}': counter([1, 60]),
-    'chat_runtime_health_status{job="api",instance="a"}': gauge([1, 30], [0, 1], [1, 29]),
-    'chat_runtime_health_check_duration_seconds_count{job="api",instance="a"}': counter([15, 60]),
-    'chat_runtime_health_status{job="idle",instance="i"}': gauge([0, 60]),
-    'chat_runtime_health_check_duration_seconds_count{job="idle",instance="i"}': counter([0, 60])
+    'chat_runtime_instance_up{job="api",instance="a",target="rt:8000"}': gauge([1, 30], [0, 3], [1, 27]),
+    // One of two is enough.
+    'chat_runtime_instance_up{job="other",instance="o",target="rt:8000"}': gauge([1, 60]),
+    'chat_runtime_instance_up{job="other",instance="o",target="rt2:8000"}': gauge([0, 60])
   },
   looks: [below('RuntimeProbeFailing', '8m30s'), below('RuntimeProbeFailing', '14m')]
 }
