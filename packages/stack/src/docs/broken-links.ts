@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { anchors, codeSpans, linkTargets } from './markdown.ts'
 
 /** What npm start, a test run or an operator makes, so that no clone has it from the beginning. */
-const MADE_LATER = /^(?:\.semibot\/|infra\/\.tap\/|processes\.json$|secrets\.json$)/
+const MADE_LATER = /^(?:\.semibot\/|infra\/\.tap\/|infra\/\.env$|processes\.json$|secrets\.json$)/
 
 const FILE = /^[\w.@*-]+(?:\/[\w.@*-]+)*\.(?:ts|mjs|cjs|js|md|json|yaml|yml|html|sh|example|taprc|service|tmpl)$/
 const FOLDER = /^[\w.@*-]+(?:\/[\w.@*-]+)*\/$/
@@ -12,8 +12,8 @@ const IN_A_TOP_FOLDER = /^(?:apps|packages|docs|bench|infra|dashboards|scripts|\
 
 /**
  * What the Markdown pages of a clone name and does not exist, as `page: what`: relative links and their anchors, and paths
- * between backticks. A path may be given from the clone, from the page, from the `src` beside it, or from a `src/` that
- * the page names.
+ * between backticks. A path may be given from the clone, from the page, from the `src` beside it, or from a folder that the
+ * page names, alone or as part of another path.
  */
 export function brokenLinks(root: string): string[] {
   return markdownPages(root).flatMap((page) => {
@@ -45,7 +45,7 @@ function missingLinks(root: string, page: string, text: string): string[] {
 
 function missingPaths(root: string, page: string, text: string): string[] {
   const spans = codeSpans(text)
-  const bases = ['', dirname(page), join(dirname(page), 'src'), ...spans.filter((span) => span.endsWith('/src/'))]
+  const bases = ['', dirname(page), join(dirname(page), 'src'), ...namedFolders(spans)]
   const isPath = (span: string): boolean => FILE.test(span) || FOLDER.test(span) || IN_A_TOP_FOLDER.test(span)
   return spans.filter(
     (span) =>
@@ -54,4 +54,9 @@ function missingPaths(root: string, page: string, text: string): string[] {
       !MADE_LATER.test(span) &&
       !bases.some((base) => globSync(join(base, span), { cwd: root }).length > 0)
   )
+}
+
+function namedFolders(spans: readonly string[]): string[] {
+  const paths = spans.filter((span) => span.includes('/') && !/[\s*]/.test(span))
+  return [...new Set(paths.flatMap((path) => [path, dirname(path)]))]
 }
