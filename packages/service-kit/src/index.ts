@@ -1,3 +1,6 @@
+// What it adds to the types of Fastify is part of the package: without this line its declarations do not mention it.
+import './tracing/http-spans.ts'
+
 export * from './drain.ts'
 export * from './error-handler.ts'
 export * from './health-routes.ts'
