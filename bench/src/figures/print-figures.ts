@@ -15,6 +15,8 @@ export function printFigures(figures: readonly Figure[]): void {
   const seen = new Set(figures.map((figure) => figure.findings).filter((findings) => findings.length > 0))
   const findings = [...seen].flat()
   const held = findings.filter((finding) => finding.ok).length
-  console.log(`\n${held} of ${findings.length} assertions on client, metrics, log and database hold.`)
+  console.log(
+    findings.length === 0 ? '' : `\n${held} of ${findings.length} assertions on client, metrics, log and database hold.`
+  )
   console.log(`${figures.filter((figure) => figure.ok).length} of ${figures.length} figures pass.`)
 }

@@ -59,8 +59,8 @@ async function sweepPoints(sweep: Sweep, tool: string): Promise<Figure> {
   const inJournal: Point[] = Array.from({ length: MOST_STATEMENTS }, (_, index) =>
     sides.map((side): Point => ({ kind: 'journal', statement: index + 1, side }))
   ).flat()
-  // The quick run takes every third point; the full one goes on until a run has no further statement.
-  const points = [...inTools, ...(sweep.context.quick ? inJournal.filter((_, index) => index % 3 === 0) : inJournal)]
+  // The quick run takes some; the full one goes on until a run has no further statement.
+  const points = sweep.context.quick ? [...inTools, ...inJournal.slice(2, 5)] : [...inTools, ...inJournal]
   const trials: Trial[] = []
   let isOver = false
   const lane = async () => {
@@ -87,6 +87,8 @@ async function sweepPoints(sweep: Sweep, tool: string): Promise<Figure> {
 async function tryPoint(sweep: Sweep, tool: string, point: Point): Promise<Trial> {
   const { context, file, database, successor } = sweep
   const { base } = context
+  const orgId = base.runtimeOrg.id
+  const steps = point.kind === 'tool' ? 1 : STEPS
   const name = point.kind === 'tool' ? `${point.side} the effect` : `${point.side} statement ${point.statement}`
   const tap = point.kind === 'journal' ? await tapJournal(base.databaseUrl, point.statement, point.side) : undefined
   const env = {
@@ -95,7 +97,7 @@ async function tryPoint(sweep: Sweep, tool: string, point: Point): Promise<Trial
     ...(tap === undefined ? {} : { DATABASE_URL: tap.url })
   }
   const victim = await base.startRuntime(env, EFFECTS_ENTRY)
-  const body = request(base.runtimeOrg.id, tool, point.kind === 'tool' ? { kill: point.side } : {})
+  const body = request(orgId, tool, steps, point.kind === 'tool' ? { kill: point.side } : {})
   try {
     const first = read(victim.url, body).catch(() => [] as ChatEvent[])
     const isReached = await Promise.race([
@@ -109,7 +111,7 @@ async function tryPoint(sweep: Sweep, tool: string, point: Point): Promise<Trial
     const events = await read(successor.url, body, { 'x-semibot-resume': '1' })
     const lines = readEffects(file).filter(({ executionId }) => executionId === body.executionId)
     const unknown = events.filter((event) => event.type === 'tool.finished' && event.status === 'unknown').length
-    const problem = problemOf(events, lines, recorded, tool, unknown)
+    const problem = problemOf(events, lines, recorded, { tool, steps, unknown })
     return { isReached, problem: problem === '' ? '' : `${name}: ${problem}`, unknown }
   } catch (error) {
     return { isReached: true, problem: `${name}: ${(error as Error).message}`, unknown: 0 }
@@ -123,8 +125,7 @@ function problemOf(
   events: ChatEvent[],
   lines: EffectLine[],
   recorded: ReadonlySet<string>,
-  tool: string,
-  unknown: number
+  { tool, steps, unknown }: { tool: string; steps: number; unknown: number }
 ): string {
   const last = events.at(-1)
   if (last?.type !== 'execution.completed') return `ended with ${JSON.stringify(last)?.slice(0, 150)}`
@@ -132,12 +133,12 @@ function problemOf(
   const again = repeated(lines, 'begun')
   if (again.some((key) => recorded.has(key))) return 'a finished step was repeated'
   const effects = lines.filter(({ phase }) => phase === 'effect').length
-  if (tool === 'effect_idempotent') return effects === STEPS && unknown === 0 ? '' : `${effects} of ${STEPS} effects`
+  if (tool === 'effect_idempotent') return effects === steps && unknown === 0 ? '' : `${effects} of ${steps} effects`
   if (again.length > 0) return 'an unsafe tool was begun twice'
-  return unknown > 1 || effects < STEPS - unknown ? `${effects} of ${STEPS} effects, ${unknown} unknown` : ''
+  return unknown > 1 || effects < steps - unknown ? `${effects} of ${steps} effects, ${unknown} unknown` : ''
 }
 
-function request(orgId: string, tool: string, input: object) {
+function request(orgId: string, tool: string, steps: number, input: object = {}) {
   const call = JSON.stringify({ text: '$round', ...input })
   return {
     executionId: randomUUID(),
@@ -145,7 +146,7 @@ function request(orgId: string, tool: string, input: object) {
     sessionId: randomUUID(),
     userId: null,
     messageId: randomUUID(),
-    message: `Do it. [[sim:steps=${STEPS} vary]][[sim:call=${tool} ${call}]]`,
+    message: `Do it. [[sim:steps=${steps} vary]][[sim:call=${tool} ${call}]]`,
     history: [],
     agent: { id: 'figures', slug: 'figures', systemPrompt: '', model: 'simulator', tools: [tool] }
   }
