@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import t from 'tap'
 import { isSampled, isTraceparent, NO_TRACING, traced, traceIdOf, traceparentOf } from '../../src/index.ts'
@@ -64,4 +66,22 @@ t.test('without tracing a span hands on its parent and records nothing', async (
     traced(NO_TRACING, 'work', VALID, {}, () => Promise.reject(new RangeError('no'))),
     RangeError
   )
+})
+
+t.test('without a collector nothing of the OpenTelemetry SDK is loaded', async (t) => {
+  const program = fileURLToPath(new URL('fixtures/loaded-modules.ts', import.meta.url))
+  const run = (...args: string[]) => {
+    const output = execFileSync(process.execPath, ['--conditions=@semibot/source', program, ...args])
+    return JSON.parse(output.toString()) as { enabled: boolean; loaded: string[] }
+  }
+  const off = run()
+  t.equal(off.enabled, false)
+  t.strictSame(
+    off.loaded.filter((name) => name !== 'api'),
+    [],
+    'but the interface, which the Prometheus client brings'
+  )
+  const on = run('http://127.0.0.1:1')
+  t.equal(on.enabled, true)
+  t.ok(on.loaded.includes('sdk-trace'))
 })
