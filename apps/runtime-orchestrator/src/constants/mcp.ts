@@ -37,6 +37,8 @@ export const MCP_LIMITS = {
 export const MCP_TIMES = {
   /** Until a server has introduced itself and listed its tools. Long: `npx` may have to download it first. */
   connectMs: { stdio: 60_000, http: 10_000 },
+  /** How long a server may take to say whether it speaks the newest revision of the protocol. */
+  askMs: 5_000,
   /** How long the first executions after the start wait for servers that are still connecting. */
   firstConnectMs: 5_000,
   /** How long a call waits for a server that is being restarted. */

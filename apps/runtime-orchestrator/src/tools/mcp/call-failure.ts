@@ -32,7 +32,12 @@ export function explainFailure(error: unknown): CallFailure {
   const local = localFailureOf(error)
   if (local !== undefined) return { kind: 'unknown', ...local, lost: false }
   if (error instanceof SdkHttpError) return explainStatus(error.status)
-  if (error instanceof SdkError) return explainSdkError(error.code)
+  if (error instanceof SdkError) {
+    // What happened to the first question says more than that it failed.
+    if (error.code === SdkErrorCode.EraNegotiationFailed && error.cause !== undefined)
+      return explainFailure(error.cause)
+    return explainSdkError(error.code)
+  }
   if (error instanceof ProtocolError) return answered(`it answered with error ${error.code}`)
   if (hasCause(error, BodyTooLong)) return unknown('its answer is too long', { retry: false })
   const code = codeOf(error)

@@ -2,13 +2,21 @@ import {
   type CallToolResult,
   Client,
   type JsonSchemaValidator,
-  type jsonSchemaValidator
+  type jsonSchemaValidator,
+  type Tool
 } from '@modelcontextprotocol/client'
 import { z } from 'zod'
 import { MCP_LIMITS, MCP_TIMES } from '../../constants/mcp.ts'
+import type { JsonSchema } from '../tool.ts'
 import { HttpTransport } from './http-transport.ts'
 import type { McpServerConfig } from './server-config.ts'
 import { CLOSED, StdioTransport } from './stdio-transport.ts'
+
+/**
+ * How a connection begins. `ask`: for the newest revision, which has no handshake, and with the handshake where the
+ * server does not know it. `initialize`: with the handshake at once, since not every server takes the question well.
+ */
+export type Handshake = 'ask' | 'initialize'
 
 export interface ConnectionEvents {
   /** One line of a child's standard error. */
@@ -18,8 +26,8 @@ export interface ConnectionEvents {
 }
 
 export interface ToolRequest {
-  /** By which the server knows the tool. */
-  tool: string
+  /** As the server describes it. */
+  tool: { name: string; inputSchema: JsonSchema }
   input: unknown
   /** The same for every attempt at this call. */
   idempotencyKey: string
@@ -59,6 +67,7 @@ const ANY_OUTPUT: jsonSchemaValidator = {
 export async function openConnection(
   { endpoint }: McpServerConfig,
   version: string,
+  handshake: Handshake,
   { onStderr, onToolsChanged }: ConnectionEvents,
   signal: AbortSignal
 ): Promise<Connection> {
@@ -67,7 +76,10 @@ export async function openConnection(
     endpoint.kind === 'stdio'
       ? new StdioTransport({ endpoint, onStderr, onEnd })
       : new HttpTransport({ endpoint, onEnd })
-  const client = new Client({ name: 'semibot', version }, { capabilities: {}, jsonSchemaValidator: ANY_OUTPUT })
+  const options = { capabilities: {}, jsonSchemaValidator: ANY_OUTPUT }
+  const mode = handshake === 'ask' ? ('auto' as const) : ('legacy' as const)
+  const negotiation = { mode, probe: { timeoutMs: MCP_TIMES.askMs } }
+  const client = new Client({ name: 'semibot', version }, { ...options, versionNegotiation: negotiation })
   client.setNotificationHandler('notifications/tools/list_changed', onToolsChanged)
   // Errors that matter end a request or the connection, and are seen there.
   client.onerror = () => undefined
@@ -104,8 +116,10 @@ export async function openConnection(
     callTool: ({ tool, input, idempotencyKey, traceparent, timeoutMs, signal: callSignal }) => {
       // The protocol keeps `traceparent` for this: https://opentelemetry.io/docs/specs/semconv/gen-ai/mcp/
       const meta = { 'semibot/idempotencyKey': idempotencyKey, traceparent }
-      const params = { name: tool, arguments: input as Record<string, unknown>, _meta: meta }
-      return client.callTool(params, { signal: callSignal, timeout: timeoutMs })
+      const params = { name: tool.name, arguments: input as Record<string, unknown>, _meta: meta }
+      // With the description at hand the SDK never asks for the whole list by itself.
+      const toolDefinition = tool as Tool
+      return client.callTool(params, { signal: callSignal, timeout: timeoutMs, toolDefinition })
     }
   }
 }

@@ -7,7 +7,7 @@ import { MCP_LIMITS, MCP_TIMES } from '../../constants/mcp.ts'
 import { backoffMs } from './backoff.ts'
 import { explainFailure } from './call-failure.ts'
 import { cleanText, hiddenError, hideSecrets } from './clean-text.ts'
-import { type Connection, openConnection, ServerEnded } from './connection.ts'
+import { type Connection, type Handshake, openConnection, ServerEnded } from './connection.ts'
 import { createFloodGate } from './flood-gate.ts'
 import type { McpServerConfig } from './server-config.ts'
 import { compareTools } from './tool-changes.ts'
@@ -54,12 +54,15 @@ export class McpServer {
   #refreshing: Promise<void> | undefined
   #changed: NodeJS.Timeout | undefined
   #lastLines: string[] = []
+  /** The one that worked, or the one to be tried next. */
+  #handshake: Handshake
   /** As it was logged last. */
   #leftOut = '[]'
 
   constructor(parts: McpServerParts) {
     this.#parts = parts
     this.config = parts.config
+    this.#handshake = parts.config.endpoint.kind === 'http' ? 'ask' : 'initialize'
     const { promise, resolve } = Promise.withResolvers<void>()
     this.firstAttempt = promise
     this.#life = this.#live(resolve)
@@ -144,7 +147,11 @@ export class McpServer {
     const { signal } = this.#closing
     const events = { onStderr: (line: string) => this.#noteStderr(line), onToolsChanged: () => this.#refreshSoon() }
     this.#lastLines = []
-    const connection = await openConnection(this.config, this.#parts.version, events, signal)
+    const { version } = this.#parts
+    const connection = await openConnection(this.config, version, this.#handshake, events, signal).catch((error) => {
+      this.#handshake = nextHandshake(this.#handshake, error)
+      throw error
+    })
     try {
       this.#take(await connection.listTools(signal))
     } catch (error) {
@@ -222,4 +229,12 @@ export class McpServer {
     this.#lastLines = [...this.#lastLines.slice(1 - LAST_LINES), line]
     if (this.#admitStderr(0)) this.#parts.logger.debug({ server: this.config.name, line }, LOG.mcpServerSays)
   }
+}
+
+/** The one to be tried after a failure. */
+function nextHandshake(handshake: Handshake, error: unknown): Handshake {
+  const { kind, lost } = explainFailure(error)
+  if (handshake === 'ask') return kind === 'refused' && lost ? 'ask' : 'initialize'
+  // A server that refuses the handshake may be one of those that have none; one that ends or is silent is not asked.
+  return kind === 'answered' || (kind === 'refused' && !lost) ? 'ask' : 'initialize'
 }

@@ -20,7 +20,7 @@ const underWay = new WeakMap<McpServer, number>()
 /** One tool of a server as agents use it. */
 export function createMcpTool(server: McpServer, listed: ListedTool, metrics: McpMetrics): Tool {
   const { name, timeoutMs, maxOutputBytes } = server.config
-  const { effect, remoteName } = listed
+  const { effect } = listed
   return {
     name: listed.name,
     description: listed.description,
@@ -73,18 +73,18 @@ export function createMcpTool(server: McpServer, listed: ListedTool, metrics: Mc
 
   async function callOnce(
     from: McpServer,
-    { remoteName: tool }: ListedTool,
+    { remoteName, inputSchema }: ListedTool,
     input: unknown,
     { signal, idempotencyKey, traceparent }: ToolContext
   ): Promise<string> {
     const connection = await from.connected(signal)
     if (connection === undefined) throw unavailable(`the MCP server ${name} cannot be reached at the moment`)
-    if (!from.tools.some((known) => known.remoteName === tool))
+    if (!from.tools.some((known) => known.remoteName === remoteName))
       throw unavailable(`the MCP server ${name} no longer has the tool ${remoteName}`)
     let result: Awaited<ReturnType<Connection['callTool']>>
     try {
       result = await connection.callTool({
-        tool,
+        tool: { name: remoteName, inputSchema: inputSchema.json },
         input,
         idempotencyKey,
         traceparent,

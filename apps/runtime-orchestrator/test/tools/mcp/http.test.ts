@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { type TestScope, waitFor } from '@semibot/stack/test'
 import t from 'tap'
-import { effectsFile, ORG, serverConfig, startMcp } from './fixtures/world.ts'
+import { effectsFile, ORG, sdkServer, serverConfig, startMcp } from './fixtures/world.ts'
 
 const SDK_SERVER = fileURLToPath(new URL('./fixtures/sdk-server.ts', import.meta.url))
 const TOKEN = 'a-token-of-the-mcp-server'
@@ -87,6 +87,22 @@ t.test('a real server over streamable HTTP', async (t) => {
     t.notMatch(JSON.stringify(log), TOKEN)
     t.match(await metric('runtime_mcp_server_up'), / 1$/)
   })
+})
+
+t.test('servers of the newest revision, which has no handshake', async (t) => {
+  const { port } = await startHttpServer(t, { ONLY_NEWEST: '1' })
+  const overHttp = httpConfig(port, { name: 'http' })
+  const overStdio = sdkServer({ name: 'stdio', env: { ONLY_NEWEST: '1' } })
+  const { call, until, log } = startMcp(t, overHttp, overStdio)
+  for (const name of ['http', 'stdio']) {
+    t.equal(await until('up', name), '10 tools', name)
+    t.match(await call(`${name}__echo`, { text: 'newest' }), { result: { status: 'ok', text: 'newest' } })
+    t.match(await call(`${name}__fail`), {
+      result: { error: { code: 'TOOL_FAILED', message: 'the printer is on fire' } }
+    })
+  }
+  const lost = log.filter(({ level, server }) => level === 40 && server === 'http')
+  t.same(lost, [], 'over HTTP the first try does it')
 })
 
 t.test('a server that goes away is said to be down, and its tools answer so at once after a while', async (t) => {
