@@ -45,8 +45,11 @@ export function writeCases(
   alerts: ReadonlyMap<string, AlertingRule>
 ): string {
   const path = join(folder, `${file.name}.test.yml`)
-  const rules = ruleFiles.filter((rule) => file.rules.includes(basename(rule, '.yml')))
-  if (rules.length !== file.rules.length) throw new Error(`${file.name}: not all of ${file.rules} are there`)
+  const rules = file.rules.map((name) => {
+    const found = ruleFiles.find((rule) => basename(rule, '.yml') === name)
+    if (found === undefined) throw new Error(`${file.name}: there is no rule file ${name}`)
+    return found
+  })
   writeFileSync(path, promtoolFile(file, rules, alerts))
   return path
 }
