@@ -63,7 +63,7 @@ export function recordFailure(
 export function recordCancel(services: ChatServices, execution: ChatExecution, attempt: Attempt): void {
   services.metrics.executionCancelled(attempt.mode)
   services.recent.cancelled(attempt.mode)
-  services.log.info(fieldsOf(execution, attempt), '[Chat] 执行已取消')
+  services.log.info(fieldsOf(execution, attempt), LOG.executionCancelled)
 }
 
 /** The stack of an error that nobody expected; the others say it all by their code. */

@@ -1,5 +1,6 @@
 import type { FinishTurn, TurnWriter } from '@semibot/db'
 import type { FastifyBaseLogger } from 'fastify'
+import { LOG } from '../constants/log-messages.ts'
 
 export interface StoreResultServices {
   turns: TurnWriter
@@ -20,11 +21,11 @@ export async function storeResult({ turns, log }: StoreResultServices, turn: Fin
   const fields = { executionId: turn.executionId, orgId: turn.orgId }
   const stored = turns.finish(turn).then(
     (wasRunning) => {
-      if (!wasRunning) log.warn(fields, '[Chat] 执行结果未保存: 执行已由其它进程结束')
+      if (!wasRunning) log.warn(fields, LOG.resultOvertaken)
       return wasRunning
     },
     (error: unknown) => {
-      log.error({ ...fields, err: error }, '[Chat] 执行结果未保存')
+      log.error({ ...fields, err: error }, LOG.resultNotStored)
       return false
     }
   )

@@ -11,7 +11,7 @@ export function createHealthLog(log: FastifyBaseLogger, repeatMs: number) {
   const lastLine = new Map<string, number>()
   return (instance: string, entry: HealthEntry): void => {
     if (entry.healthy) {
-      if (lastLine.delete(instance)) log.info({ instance }, '[RuntimeAdapter] 健康检查恢复')
+      if (lastLine.delete(instance)) log.info({ instance }, LOG.healthRecovered)
       return
     }
     const last = lastLine.get(instance)

@@ -43,13 +43,11 @@ export function reportTransition(reporter: TransitionReporter, transition: Trans
     if (fallback) log.warn(fields, message)
     else log.info(fields, message)
   } else {
-    log.info(fields, '[RuntimeAdapter] 回退状态变化')
+    log.info(fields, LOG.fallbackChanged)
   }
 
   // What an operator ordered is stored by the order itself, with its end and its words.
   if (!decidedHere || ordered) return
   const event = { kind: 'transition', state: to, reason, detail: text, evidence, actor, instance: instanceId } as const
-  reporter
-    .store(event)
-    .catch((error: unknown) => log.error({ err: error, ...fields }, '[RuntimeAdapter] 状态变化未保存'))
+  reporter.store(event).catch((error: unknown) => log.error({ err: error, ...fields }, LOG.changeNotStored))
 }

@@ -5,6 +5,7 @@ import fp from 'fastify-plugin'
 import { createAdminTokenFinder } from '../auth/admin-token.ts'
 import { bearerToken, unauthenticated } from '../auth/bearer-token.ts'
 import { ADMIN_FAILURES_PER_MINUTE } from '../constants/config.ts'
+import { LOG } from '../constants/log-messages.ts'
 import { createWindowCounter } from '../limits/window-counter.ts'
 
 declare module 'fastify' {
@@ -42,7 +43,7 @@ export const adminAuthPlugin = fp(
         return
       }
       failures.increment(address)
-      request.log.warn({ address }, 'wrong admin token')
+      request.log.warn({ address }, LOG.wrongAdminToken)
       throw unauthenticated('This needs the operator token (ADMIN_TOKEN).')
     }
     app.decorateRequest('operator', '')

@@ -9,6 +9,7 @@ import {
   DB_STATEMENT_TIMEOUT_MS,
   TURN_FINISH_RETRY_MS
 } from '../constants/config.ts'
+import { LOG } from '../constants/log-messages.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -35,8 +36,7 @@ export const databasePlugin = fp(
         statementTimeoutMs: DB_STATEMENT_TIMEOUT_MS,
         connectionTimeoutMs: DB_CONNECTION_TIMEOUT_MS,
         onQuery,
-        onError: (error) =>
-          app.log.warn({ err: error, pool: name }, 'a Postgres connection broke; the pool replaces it')
+        onError: (error) => app.log.warn({ err: error, pool: name }, LOG.postgresConnectionBroke)
       })
     const main = open('semibot-api', DB_POOL_MAX)
     const background = open('semibot-api-background', DB_BACKGROUND_POOL_MAX)

@@ -119,7 +119,7 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
       url: env.DATABASE_URL,
       applicationName: 'semibot-api-cancels',
       onCancel: (executionId) => running.get(executionId)?.cancel('user'),
-      onError: (error) => app.log.warn({ err: error }, '[Chat] 取消通知通道中断，正在重连')
+      onError: (error) => app.log.warn({ err: error }, LOG.cancelChannelBroken)
     })
 
     // The streams have ended in preClose; what runs on without a reader ends here, before the database goes.

@@ -17,6 +17,7 @@ import {
   OPERATOR_DATABASE_WAIT_MS,
   RUNTIME_RESOLVE_MS
 } from '../constants/config.ts'
+import { LOG } from '../constants/log-messages.ts'
 import { createCutoverReader } from '../cutover.ts'
 import { effectiveStatus } from '../fallback/effective-status.ts'
 import { createHealthLog } from '../fallback/health-log.ts'
@@ -70,7 +71,7 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
     const history = createFallbackHistory({
       insert: (event) => insertFallbackEvent(app.backgroundDb, event),
       waitMs: OPERATOR_DATABASE_WAIT_MS,
-      onLate: (event, error) => log.error({ err: error, event }, '[RuntimeAdapter] 状态变化未保存')
+      onLate: (event, error) => log.error({ err: error, event }, LOG.changeNotStored)
     })
 
     const breaker: FallbackBreaker = createFallbackBreaker({
@@ -95,7 +96,7 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
       onInstance: (instance, isUp) => metrics.setInstanceUp(instance, isUp),
       onProbe: (_instance, succeeded) => metrics.probe(succeeded ? 'success' : 'error'),
       onRejected: () => metrics.breakerRejection(),
-      onError: (error) => log.error({ err: error }, '[RuntimeAdapter] 回退状态处理出错')
+      onError: (error) => log.error({ err: error }, LOG.fallbackTrouble)
     })
     const fallbackStatus = () => effectiveStatus(breaker.status(), mayAsk())
     const showFallback = () => metrics.setFallback(fallbackStatus().fallback, breaker.forced !== null)
@@ -124,7 +125,7 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
       for (const gone of instances) if (!found.includes(gone)) metrics.removeInstance(gone)
       instances = found
       breaker.setInstances(instances)
-      log.info({ instances }, '[RuntimeAdapter] Runtime 实例列表变化')
+      log.info({ instances }, LOG.instancesChanged)
     }
     let forceKnown = false
     const syncForce = async () => {
@@ -135,8 +136,8 @@ export const fallbackPlugin = fp<{ instanceId: string }>(
       forceKnown = true
     }
     const loops = [
-      repeat(RUNTIME_RESOLVE_MS, resolve, (error) => log.warn({ err: error }, '[RuntimeAdapter] 实例解析出错')),
-      repeat(FORCE_SYNC_MS, syncForce, (error) => log.debug({ err: error }, '[RuntimeAdapter] 手动强制状态未读取'))
+      repeat(RUNTIME_RESOLVE_MS, resolve, (error) => log.warn({ err: error }, LOG.instancesUnresolved)),
+      repeat(FORCE_SYNC_MS, syncForce, (error) => log.debug({ err: error }, LOG.forceNotRead))
     ]
 
     app.decorate('breaker', breaker)

@@ -1,6 +1,7 @@
 import { listFallbackOrders } from '@semibot/db'
 import fp from 'fastify-plugin'
 import { FORCE_SYNC_MS, METRICS_SHARE_MS } from '../constants/config.ts'
+import { LOG } from '../constants/log-messages.ts'
 import { createOrderFollower } from '../monitoring/follow-orders.ts'
 import { createOperatorOrders, type OperatorOrders } from '../monitoring/operator-orders.ts'
 import { createRecentExecutions, type RecentExecutions } from '../monitoring/recent-executions.ts'
@@ -37,9 +38,7 @@ export const monitoringPlugin = fp<{ instanceId: string }>(
       await history.flush()
       await follow()
     }
-    const loops = [
-      repeat(FORCE_SYNC_MS, lookAtOrders, (error) => log.debug({ err: error }, "operators' orders were not looked up"))
-    ]
+    const loops = [repeat(FORCE_SYNC_MS, lookAtOrders, (error) => log.debug({ err: error }, LOG.ordersNotRead))]
     if (shared !== null) {
       const onError = (error: unknown) => log.debug({ err: error }, 'the figures of this replica were not shared')
       loops.push(repeat(METRICS_SHARE_MS, () => shared.publish(), onError))

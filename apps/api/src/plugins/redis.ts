@@ -3,6 +3,7 @@ import type { DependencyReport } from '@semibot/service-kit'
 import fp from 'fastify-plugin'
 import { Redis, type RedisOptions } from 'ioredis'
 import { REDIS_POOL_SIZE, REDIS_TIMEOUT_MS } from '../constants/config.ts'
+import { LOG } from '../constants/log-messages.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -87,8 +88,8 @@ export const redisPlugin = fp(
       if (isUpNow) lastError = ''
       if (isUpNow === isUp || closing) return
       isUp = isUpNow
-      if (isUp) app.log.info('Redis is connected')
-      else app.log.warn({ detail: detail() }, 'Redis is gone; this process goes on without it')
+      if (isUp) app.log.info(LOG.redisUp)
+      else app.log.warn({ detail: detail() }, LOG.redisGone)
     }
 
     for (const [index, client] of clients.entries()) {
@@ -159,7 +160,7 @@ export const redisPlugin = fp(
     const timer = setTimeout(resolve, START_WAIT_MS)
     await Promise.race([Promise.all(clients.map(whenReady)), waited])
     clearTimeout(timer)
-    if (!isUp) app.log.warn({ detail: detail() }, 'Redis cannot be reached; this process works without it')
+    if (!isUp) app.log.warn({ detail: detail() }, LOG.redisMissing)
   },
   { name: 'redis', dependencies: ['environment', 'metrics'] }
 )

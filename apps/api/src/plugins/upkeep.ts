@@ -11,6 +11,7 @@ import {
   TURN_FINISH_RETRY_MS,
   UPKEEP_MS
 } from '../constants/config.ts'
+import { LOG } from '../constants/log-messages.ts'
 import { repeat } from '../repeat.ts'
 
 /**
@@ -25,7 +26,7 @@ export const upkeepPlugin = fp(
     const sayAlive = async () => {
       await heartbeat(db, { id: chat.instanceId, kind: 'api' })
       const orphans = await sweepOrphans(db, { staleMs: INSTANCE_STALE_MS })
-      for (const orphan of orphans) log.warn(orphan, '[Chat] 执行所属进程已退出，会话已释放')
+      for (const orphan of orphans) log.warn(orphan, LOG.orphanReleased)
     }
 
     const saveProgress = async () => {
@@ -43,7 +44,7 @@ export const upkeepPlugin = fp(
 
     const endWhatIsForgotten = async () => {
       const ended = await endForgotten(chat, db, TURN_FINISH_RETRY_MS)
-      if (ended > 0) log.error({ ended }, '[Chat] 执行结果一直未能保存，已结束')
+      if (ended > 0) log.error({ ended }, LOG.forgottenEnded)
     }
 
     const tidy = async () => {
@@ -51,12 +52,12 @@ export const upkeepPlugin = fp(
       await ensurePartitions(db, PARTITION_MONTHS_AHEAD)
     }
 
-    const alive = repeat(INSTANCE_HEARTBEAT_MS, sayAlive, (error) => log.warn({ err: error }, '[Chat] 进程心跳未写入'))
+    const alive = repeat(INSTANCE_HEARTBEAT_MS, sayAlive, (error) => log.warn({ err: error }, LOG.heartbeatMissed))
     const loops = [
       alive,
-      repeat(PROGRESS_SAVE_MS, saveProgress, (error) => log.warn({ err: error }, '[Chat] 部分回答未保存')),
-      repeat(FORGOTTEN_MS, endWhatIsForgotten, (error) => log.warn({ err: error }, '[Chat] 未结束的执行未清理')),
-      repeat(UPKEEP_MS, tidy, (error) => log.warn({ err: error }, '[Chat] 数据维护未完成'))
+      repeat(PROGRESS_SAVE_MS, saveProgress, (error) => log.warn({ err: error }, LOG.progressNotStored)),
+      repeat(FORGOTTEN_MS, endWhatIsForgotten, (error) => log.warn({ err: error }, LOG.forgottenNotEnded)),
+      repeat(UPKEEP_MS, tidy, (error) => log.warn({ err: error }, LOG.upkeepFailed))
     ]
     // The first heartbeat comes before the first chat, so that no other process takes ours for orphans.
     app.addHook('onReady', async () => {

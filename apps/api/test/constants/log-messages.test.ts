@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { ERROR_CODES, ERROR_TABLE } from '@semibot/chat-protocol'
 import t from 'tap'
 import { LOG } from '../../src/constants/log-messages.ts'
@@ -23,4 +26,22 @@ t.test("the lines of direct_llm are not counted as the runtime's", async (t) => 
   for (const line of [LOG.directCompleted(5), LOG.directFailed('LLM_UNAVAILABLE')]) {
     t.notMatch(line, /RuntimeAdapter|Runtime 执行失败|执行完成.*耗时/)
   }
+})
+
+t.test('what no pipeline searches for is found by none', async (t) => {
+  const texts = Object.values(LOG).filter((text) => typeof text === 'string')
+  t.ok(texts.length > 20)
+  t.equal(new Set(texts).size, texts.length, 'no text stands for two things')
+  for (const text of texts) t.notMatch(text, /RuntimeAdapter.*失败|自动回退|Runtime 执行失败|执行完成.*耗时/)
+})
+
+t.test('every text of the log is in this one file', async (t) => {
+  const folder = fileURLToPath(new URL('../../src/', import.meta.url))
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
+  t.ok(files.length > 80)
+  const elsewhere = files.filter((file) => {
+    const text = readFileSync(join(folder, file), 'utf8')
+    return /\blog\??\.(?:info|warn|error|fatal)\((?:[^()]|\([^()]*\))*['"`](?:[^'"`]*)['"`]\)/.test(text)
+  })
+  t.strictSame(elsewhere, [])
 })

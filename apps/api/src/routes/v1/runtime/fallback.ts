@@ -13,6 +13,7 @@ import {
 import { listFallbackEvents } from '@semibot/db'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { OPERATOR_DATABASE_WAIT_MS } from '../../../constants/config.ts'
+import { LOG } from '../../../constants/log-messages.ts'
 import { describeEvent, describeFallback } from '../../../monitoring/describe-fallback.ts'
 import type { Ordered } from '../../../monitoring/operator-orders.ts'
 import { actorOf } from './actor.ts'
@@ -112,7 +113,7 @@ export const fallbackRoutes: FastifyPluginAsyncZod = async (app) => {
     const found = listFallbackEvents(db, { limit: STATUS_HISTORY }).then(
       ({ items }) => items.map(describeEvent),
       (error: unknown) => {
-        app.log.warn({ err: error }, 'the history of the fallback could not be read')
+        app.log.warn({ err: error }, LOG.historyNotRead)
         return null
       }
     )
