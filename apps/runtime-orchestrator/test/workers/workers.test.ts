@@ -28,7 +28,11 @@ const origin = runtime.baseUrl
 
 /** Pids of the workers, as the system has them: the children of the launcher. */
 function workerPids(): number[] {
-  const text = readFileSync(`/proc/${runtime.pid}/task/${runtime.pid}/children`, 'utf8').trim()
+  return childrenOf(runtime.pid)
+}
+
+function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
   return text === '' ? [] : text.split(' ').map(Number)
 }
 
@@ -59,10 +63,12 @@ function cancel(executionId: string): Promise<Response> {
   return post(origin, '', { path: `/api/v1/executions/${executionId}/cancel`, headers: ONCE })
 }
 
-t.test('ps, pgrep and top find the launcher and every worker by the name semibot-runtime', async (t) => {
+t.test('ps, pgrep and top find every process by the name semibot-runtime, with one worker and with four', async (t) => {
   await allReady()
-  const pids = [runtime.pid, ...workerPids()]
-  t.equal(pids.length, 1 + WORKERS)
+  const single = await startRuntime(t, { RUNTIME_SERVICE_TOKEN: TOKEN, ENV_FILE: '/dev/null' })
+  t.same(childrenOf(single.pid), [], 'one worker is the process itself')
+  const pids = [single.pid, runtime.pid, ...workerPids()]
+  t.equal(pids.length, 2 + WORKERS)
   const listed = execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' })
     .split('\n')
     .filter((line) => line.includes('semibot-runtime'))
@@ -80,6 +86,7 @@ t.test('ps, pgrep and top find the launcher and every worker by the name semibot
   const ready = (await (await fetch(`${origin}/ready`)).json()) as { dependencies: Record<string, unknown> }
   t.same(ready.dependencies.workers, { state: 'up', detail: '4 of 4 workers run' })
   t.same(await (await fetch(`${origin}/health`)).json(), { status: 'healthy' })
+  await single.stop()
 })
 
 t.test('one limit for all workers, and every execution in reach through any of them', async (t) => {
