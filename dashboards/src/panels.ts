@@ -95,6 +95,8 @@ function targets(queries: readonly Query[]): Builder<Dataquery>[] {
       .datasource(DATA_SOURCE)
       .expr(expression)
       .legendFormat(legend)
+      // Points that lead to single traces, where the services write any.
+      .exemplar(expression.includes('_bucket{'))
       .range()
   )
 }
