@@ -25,6 +25,10 @@ export const MCP_LIMITS = {
   messageDepth: 256,
   /** What one server may send in any window; more is a flood, and ends the connection. */
   flood: { windowMs: 10_000, messages: 5_000, bytes: 64 * 1024 * 1024 },
+  /** What waits for a child that does not read its input; with more its connection ends. */
+  unreadBytes: 16 * 1024 * 1024,
+  /** Answers and notifications to one server that are under way over HTTP; more are not sent. */
+  concurrentReplies: 16,
   /**
    * Lines of a server's standard error that are logged in any window, and their length. Whoever writes more bytes than
    * these is not read until the window is over.
@@ -48,10 +52,14 @@ export const MCP_TIMES = {
   refreshTimeoutMs: 10_000,
   /** Notifications that the tools changed are gathered this long. */
   changedMs: 1_000,
+  /** They do not have the server asked more often than this. */
+  changedPauseMs: 5_000,
   /** Wait before a restart: random up to this, doubled each time. */
   backoff: { firstMs: 500, maxMs: 60_000 },
   /** A connection that held this long starts again with the first wait. */
   stableMs: 60_000,
+  /** An answer to a server, or a notification, may take this long over HTTP. */
+  replyMs: 10_000,
   /** A stream that broke off is opened again after this at the earliest. */
   streamRetryMs: 1_000,
   /** At the end a child has this long after its input ended, and then after SIGTERM. */

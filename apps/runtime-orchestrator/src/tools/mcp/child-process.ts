@@ -5,20 +5,17 @@ import type { StdioEndpoint } from './server-config.ts'
 
 /**
  * A server is often a chain of programs (`npx`, a shell, the server), and none of them has to end because its input
- * did. So each has a process group of its own, and in it one that waits for the other end of file descriptor 3: the
- * kernel closes that when this process ends, however it does, and then the group is killed. As long as it waits, no
- * other group can get the same number.
+ * did. So each server has a process group of its own, and beside it a shell that waits for the end of its own input:
+ * the kernel brings that about when this process ends, however it does, and then the group is killed.
  */
-const GUARDED = `( trap '' HUP INT TERM; read -r _ <&3; sleep ${MCP_TIMES.orphanSeconds}; kill -KILL 0 ) </dev/null >/dev/null 2>&1 &
-exec 3<&-
-exec "$@"`
+const WATCH = `trap '' HUP INT TERM; read -r _; sleep ${MCP_TIMES.orphanSeconds}; kill -KILL -"$1"`
 
-export interface GuardedChild {
+export interface GroupedChild {
   readonly pid: number | undefined
   readonly stdin: Writable
   readonly stdout: Readable
   readonly stderr: Readable
-  /** Why it ended, for people; resolves when the program itself has ended and its whole group is gone. */
+  /** Why it ended, for people; resolves when the program itself has ended and its whole group is killed. */
   readonly exited: Promise<string>
   /** To the program itself. */
   terminate(): void
@@ -26,53 +23,66 @@ export interface GuardedChild {
   kill(): void
 }
 
-/** Starts a server. That there is no such program shows as the end of the child, soon. */
-export function startGuarded({ command, args, env, cwd }: Omit<StdioEndpoint, 'kind'>): GuardedChild {
-  const child = spawn('/bin/sh', ['-c', GUARDED, 'sh', command, ...args], {
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-    env: { ...env },
-    cwd
-  })
-  const [stdin, stdout, stderr, guard] = child.stdio as unknown as [Writable, Readable, Readable, Writable]
+/** Starts a server. That it cannot be started shows as the end of the child, soon. */
+export function startGrouped({ command, args, env, cwd }: Omit<StdioEndpoint, 'kind'>): GroupedChild {
+  const child = spawn(command, args, { detached: true, stdio: ['pipe', 'pipe', 'pipe'], env: { ...env }, cwd })
+  const { pid, stdin, stdout, stderr } = child
   // The other end may be gone before this one knows.
-  for (const stream of [stdin, stdout, stderr, guard]) stream?.on('error', () => undefined)
+  for (const stream of [stdin, stdout, stderr]) stream.on('error', () => undefined)
+  const endWatch = pid === undefined ? () => undefined : watchGroup(pid)
+  let over = pid === undefined
   const kill = () => {
-    if (child.pid === undefined || guard.destroyed) return
-    try {
-      process.kill(-child.pid, 'SIGKILL')
-    } catch {
-      // Gone already.
-    }
+    if (!over) killGroup(pid!)
   }
   const exited = new Promise<string>((resolve) => {
-    child.once('error', (error: NodeJS.ErrnoException) =>
-      resolve(`it cannot be started (${error.code ?? error.message})`)
-    )
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      if (pid === undefined) resolve(describeError(command, error))
+    })
     child.once('exit', (code, signal) => {
-      // What it started may be left, and hold its output open.
+      // What it started may be left, and hold its output open. Later the number may be another group's.
       kill()
-      guard.destroy()
+      over = true
+      endWatch()
       const finish = () => {
         clearTimeout(timer)
         stdout.destroy()
         stderr.destroy()
-        resolve(describeEnd(command, code, signal))
+        resolve(code === null ? `it was ended by ${signal}` : `it ended with code ${code}`)
       }
       const timer = setTimeout(finish, MCP_TIMES.lastOutputMs)
       child.once('close', finish)
     })
   })
-  return { pid: child.pid, stdin, stdout, stderr, exited, terminate: () => terminate(child), kill }
+  return { pid, stdin, stdout, stderr, exited, terminate: () => terminate(child), kill }
+}
+
+/** Gives the function that ends the watch. Where there is no shell, as in some images, there is no watch either. */
+function watchGroup(pid: number): () => void {
+  const watcher = spawn('/bin/sh', ['-c', WATCH, 'sh', String(pid)], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    env: {}
+  })
+  watcher.on('error', () => undefined)
+  watcher.stdin?.on('error', () => undefined)
+  return () => void watcher.kill('SIGKILL')
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // Gone already.
+  }
 }
 
 function terminate(child: ChildProcess): void {
   if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
 }
 
-/** 126 and 127 are what a shell says when it cannot run a program. */
-function describeEnd(command: string, code: number | null, signal: NodeJS.Signals | null): string {
-  if (code === 127) return `the program ${JSON.stringify(command)} was not found`
-  if (code === 126) return `the program ${JSON.stringify(command)} may not be run`
-  return code === null ? `it was ended by ${signal}` : `it ended with code ${code}`
+function describeError(command: string, { code, message }: NodeJS.ErrnoException): string {
+  const program = `the program ${JSON.stringify(command)}`
+  if (code === 'ENOENT') return `${program} was not found`
+  if (code === 'EACCES') return `${program} may not be run`
+  return `${program} cannot be started (${code ?? message})`
 }

@@ -40,6 +40,7 @@ export class HttpTransport implements Transport {
   readonly #admit = createFloodGate(MCP_LIMITS.flood)
   /** Requests without an answer so far; aborting lets go of what they hold. */
   readonly #waiting = new Map<number | string, AbortController>()
+  #replies = 0
   #ended = false
 
   constructor({ endpoint: { url, headers }, onEnd }: HttpTransportOptions) {
@@ -73,8 +74,11 @@ export class HttpTransport implements Transport {
 
   async send(message: JSONRPCMessage, options: TransportSendOptions = {}): Promise<void> {
     if (!isJSONRPCRequest(message)) {
-      await this.#inner.send(message, options as SendOptions)
-      this.#letGo(message)
+      try {
+        await this.#reply(message, options)
+      } finally {
+        this.#letGo(message)
+      }
       return
     }
     const { id } = message
@@ -112,6 +116,18 @@ export class HttpTransport implements Transport {
   abandon(reason: string): void {
     this.#end(reason)
     void this.#inner.close()
+  }
+
+  /** Sends what gets no answer. A server that asks and asks is not answered any more. */
+  async #reply(message: JSONRPCMessage, options: TransportSendOptions): Promise<void> {
+    if (this.#replies >= MCP_LIMITS.concurrentReplies) throw new Error('too many answers are under way')
+    this.#replies += 1
+    try {
+      const requestSignal = AbortSignal.timeout(MCP_TIMES.replyMs)
+      await this.#inner.send(message, { ...(options as SendOptions), requestSignal })
+    } finally {
+      this.#replies -= 1
+    }
   }
 
   #receive(message: JSONRPCMessage): void {

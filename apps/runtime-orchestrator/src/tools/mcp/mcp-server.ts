@@ -52,6 +52,7 @@ export class McpServer {
   #announced = false
   #downSince = performance.now()
   #refreshing: Promise<void> | undefined
+  #refreshedAt = -Infinity
   #changed: NodeJS.Timeout | undefined
   #lastLines: string[] = []
   /** The one that worked, or the one to be tried next. */
@@ -108,6 +109,7 @@ export class McpServer {
   async checkUp(connection: Connection): Promise<void> {
     this.#refreshing ??= this.#refresh(connection).finally(() => {
       this.#refreshing = undefined
+      this.#refreshedAt = performance.now()
     })
     await this.#refreshing
   }
@@ -194,10 +196,14 @@ export class McpServer {
 
   #refreshSoon(): void {
     if (this.#changed !== undefined || this.#closing.signal.aborted) return
-    this.#changed = setTimeout(() => {
-      this.#changed = undefined
-      if (this.#connection !== undefined) void this.checkUp(this.#connection)
-    }, MCP_TIMES.changedMs)
+    const pauseMs = this.#refreshedAt + MCP_TIMES.changedPauseMs - performance.now()
+    this.#changed = setTimeout(
+      () => {
+        this.#changed = undefined
+        if (this.#connection !== undefined) void this.checkUp(this.#connection)
+      },
+      Math.max(MCP_TIMES.changedMs, pauseMs)
+    )
   }
 
   /** Tools keep their identity as long as they are the same. */

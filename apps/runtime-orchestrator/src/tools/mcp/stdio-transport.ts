@@ -9,7 +9,7 @@ import {
 } from '@modelcontextprotocol/client'
 import { exceedsDepth } from '@semibot/service-kit'
 import { MCP_LIMITS, MCP_TIMES } from '../../constants/mcp.ts'
-import { type GuardedChild, startGuarded } from './child-process.ts'
+import { type GroupedChild, startGrouped } from './child-process.ts'
 import { createFloodGate } from './flood-gate.ts'
 import { createLineReader, type LongLine } from './line-reader.ts'
 import { failLocally, LocalFailure } from './local-failure.ts'
@@ -42,7 +42,7 @@ export class StdioTransport implements Transport {
   onmessage?: (message: JSONRPCMessage) => void
   readonly #options: StdioTransportOptions
   readonly #admit = createFloodGate(MCP_LIMITS.flood)
-  #child: GuardedChild | undefined
+  #child: GroupedChild | undefined
   #ended = false
   #reason: string | undefined
 
@@ -56,7 +56,7 @@ export class StdioTransport implements Transport {
   }
 
   async start(): Promise<void> {
-    const child = startGuarded(this.#options.endpoint)
+    const child = startGrouped(this.#options.endpoint)
     this.#child = child
     const readOutput = createLineReader({
       maxBytes: MCP_LIMITS.messageBytes,
@@ -80,6 +80,7 @@ export class StdioTransport implements Transport {
     const child = this.#child
     if (child === undefined || this.#ended || !child.stdin.writable)
       return Promise.reject(new SdkError(SdkErrorCode.NotConnected, 'the server is not running'))
+    if (child.stdin.writableLength > MCP_LIMITS.unreadBytes) this.abandon('it does not read its input')
     return new Promise((resolve, reject) => {
       child.stdin.write(`${JSON.stringify(message)}\n`, (error) => {
         // Mostly because the child has just ended; that says more.

@@ -1,5 +1,6 @@
 import { waitFor } from '@semibot/stack/test'
 import t from 'tap'
+import { StdioTransport } from '../../../src/tools/mcp/stdio-transport.ts'
 import { effectsFile, ORG, rawServer, startMcp } from './fixtures/world.ts'
 
 const GENEROUS = { timeoutMs: 30_000, what: 'the condition' }
@@ -159,4 +160,19 @@ t.test('servers that never come up are named, and hold nothing up', async (t) =>
   const warnings = () => log.filter(({ level, server }) => level === 40 && server === 'early')
   await waitFor(() => log.filter(({ server }) => server === 'early').length > 4, GENEROUS)
   t.equal(warnings().length, 1, 'the first loss is a warning, its repetitions are not')
+})
+
+t.test('what a child does not read is not kept for ever', async (t) => {
+  const ended = Promise.withResolvers<string>()
+  const transport = new StdioTransport({
+    endpoint: { kind: 'stdio', command: 'sleep', args: ['100'], env: { PATH: process.env.PATH ?? '' }, cwd: '/' },
+    onStderr: () => undefined,
+    onEnd: ended.resolve
+  })
+  await transport.start()
+  t.teardown(() => transport.close())
+  const message = { jsonrpc: '2.0', method: 'x', params: { text: 'x'.repeat(1024 * 1024) } } as const
+  const sent = await Promise.allSettled(Array.from({ length: 30 }, () => transport.send(message)))
+  t.equal(await ended.promise, 'it does not read its input')
+  t.ok(sent.every(({ status }) => status === 'rejected'))
 })
