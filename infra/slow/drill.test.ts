@@ -29,6 +29,8 @@ const names = [...list.matchAll(/^ {2}(?<name>[a-z]+-?[a-z]*) {2,}\S/gm)].map(({
 const scenarios = names.filter((name) => name !== 'all')
 
 t.setTimeout(6 * LIMIT_MS)
+// They mostly wait: two at a time take half as long.
+t.jobs = 2
 
 t.test('the help lists the six scenarios', async (t) => {
   t.strictSame(scenarios, ['runtime-down', 'error-rate', 'latency', 'flapping', 'redis-down', 'postgres-down'])
@@ -37,7 +39,7 @@ t.test('the help lists the six scenarios', async (t) => {
 for (const name of scenarios) {
   t.test(
     `drill ${name}: everything that an operator should see is seen in time`,
-    { skip: missingPrometheus() },
+    { skip: missingPrometheus(), buffered: true },
     async (t) => {
       const { report, said } = await drill(name)
       t.strictSame(report.findings, [], said)

@@ -99,8 +99,8 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     logText: 'Runtime 已满载',
     clientText: 'The runtime takes no more executions at the moment.',
     remedy: {
-      en: 'More instances, or a higher `RUNTIME_MAX_CONCURRENT_EXECUTIONS`',
-      zh: '增加实例或 `RUNTIME_MAX_CONCURRENT_EXECUTIONS`'
+      en: 'More instances, or a higher `RUNTIME_MAX_CONCURRENT_EXECUTIONS`; near its memory limit a runtime refuses too: raise that (`RUNTIME_MEMORY_HIGH_WATER`)',
+      zh: '增加实例或 `RUNTIME_MAX_CONCURRENT_EXECUTIONS`；内存接近上限时 runtime 也会拒绝：增加内存（`RUNTIME_MEMORY_HIGH_WATER`）'
     }
   },
   RUNTIME_PROTOCOL: {
