@@ -172,3 +172,51 @@ t.test('servers that are no MCP servers', async (t) => {
     t.match(await until('down'), reason, name)
   }
 })
+
+t.test('a server that asks and asks is answered a few times at once, and no more', async (t) => {
+  const results: Record<string, unknown> = {
+    initialize: { protocolVersion: '2025-06-18', serverInfo: { name: 's', version: '1' }, capabilities: { tools: {} } },
+    'tools/list': { tools: [{ name: 'ok', inputSchema: { type: 'object' } }] },
+    'tools/call': { content: [{ type: 'text', text: 'fine' }] }
+  }
+  let unanswered = 0
+  const server = createServer((request, response) => {
+    let text = ''
+    request.on('data', (chunk) => {
+      text += String(chunk)
+    })
+    request.on('end', () => {
+      if (request.method === 'GET') {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        for (let id = 0; id < 500; id++)
+          response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', id: `q${id}`, method: 'roots/list' })}\n\n`)
+        return
+      }
+      const { id, method } = JSON.parse(text) as { id?: number; method?: string }
+      // An answer to a question: it is taken, and never acknowledged.
+      if (method === undefined) {
+        unanswered += 1
+        return
+      }
+      if (id === undefined) {
+        response.writeHead(202).end()
+        return
+      }
+      const result = results[method]
+      const error = { code: -32601, message: 'unknown method' }
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.end(JSON.stringify({ jsonrpc: '2.0', id, ...(result === undefined ? { error } : { result }) }))
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const { until, call } = startMcp(t, httpConfig((server.address() as AddressInfo).port))
+  await until('up')
+  await waitFor(() => unanswered > 0, GENEROUS)
+  for (let count = 0; count < 5; count++) t.match(await call('test__ok'), { result: { text: 'fine' } })
+  t.ok(unanswered <= 16, `${unanswered} of 500 questions were answered`)
+})
