@@ -17,6 +17,9 @@ import { keysListCommand } from './commands/keys/list.ts'
 import { keysRevokeCommand } from './commands/keys/revoke.ts'
 import { orgsCreateCommand } from './commands/orgs/create.ts'
 import { orgsListCommand } from './commands/orgs/list.ts'
+import { runsCancelCommand } from './commands/runs/cancel.ts'
+import { runsListCommand } from './commands/runs/list.ts'
+import { runsShowCommand } from './commands/runs/show.ts'
 
 function version(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
@@ -69,6 +72,13 @@ Exit code: 0 done, 1 failed, 2 wrong command line.`
       dbStatusCommand(cli),
       dbRetentionCommand(cli),
       dbPartitionsCommand(cli)
+    ])
+  )
+  program.addCommand(
+    group('runs', 'durable executions of the runtimes', [
+      runsListCommand(cli),
+      runsShowCommand(cli),
+      runsCancelCommand(cli)
     ])
   )
   program.addCommand(group('dev', 'for development', [devSeedCommand(cli)]))

@@ -31,6 +31,8 @@ export interface DrillSite {
   chats: LoadCounts
   /** undefined: Prometheus or Alertmanager is not to be had on this machine. */
   alerting: { prometheus: RunningPrometheus; inbox: AlertInbox } | undefined
+  /** Aborted when it stops. */
+  ended: AbortSignal
   /** Stops everything; the folder stays. */
   stop(): Promise<void>
   /** Removes the folder. */
@@ -47,7 +49,9 @@ export async function openDrillSite(tools: StackTools, options: DrillSiteOptions
   // Run by root, PostgreSQL is another user, who must get to its data in here.
   if (process.getuid?.() === 0) chmodSync(home, 0o711)
   const running: (() => Promise<unknown>)[] = []
+  const ending = new AbortController()
   const stop = async (): Promise<void> => {
+    ending.abort()
     for (const end of running.splice(0).reverse()) await end()
   }
   const remove = (): void => rmSync(home, { recursive: true, force: true })
@@ -75,7 +79,18 @@ export async function openDrillSite(tools: StackTools, options: DrillSiteOptions
     const alerting = await watchAlerts(tools, stack, home, options, running)
     const api = createOperatorApi(stack.urls.api[0] ?? '', stack.adminToken, 'drill')
     const chats = emptyCounts()
-    return { home, stack, api, door, apiLog: watchLog(join(logFolder, 'api.log')), chats, alerting, stop, remove }
+    return {
+      home,
+      stack,
+      api,
+      door,
+      apiLog: watchLog(join(logFolder, 'api.log')),
+      chats,
+      alerting,
+      ended: ending.signal,
+      stop,
+      remove
+    }
   } catch (error) {
     await stop()
     remove()

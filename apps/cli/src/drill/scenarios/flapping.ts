@@ -7,21 +7,22 @@ const MINUTE = 60_000
 const POLL_MS = 200
 
 /** Takes the runtime away and gives it back, again and again, until somebody says stop. */
-function flap({ api, door }: DrillSite, { fast }: Pace): { stop(): Promise<void> } {
+function flap({ api, door, ended }: DrillSite, { fast }: Pace): { stop(): Promise<void> } {
   const stopping = new AbortController()
+  const signal = AbortSignal.any([stopping.signal, ended])
   // Each state lasts for some scrapes, or nobody sees it.
   const holdMs = fast ? 3000 : 45_000
 
   async function until(enabled: boolean): Promise<void> {
-    while (!stopping.signal.aborted) {
+    while (!signal.aborted) {
       if ((await api.status()).fallbackEnabled === enabled) break
-      await pause(POLL_MS, undefined, { signal: stopping.signal })
+      await pause(POLL_MS, undefined, { signal })
     }
-    await pause(holdMs, undefined, { signal: stopping.signal })
+    await pause(holdMs, undefined, { signal })
   }
 
   async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
+    while (!signal.aborted) {
       await door.close()
       await until(true)
       await door.open()
@@ -30,13 +31,13 @@ function flap({ api, door }: DrillSite, { fast }: Pace): { stop(): Promise<void>
   }
 
   let failure: unknown
-  const ended = run().catch((error: unknown) => {
-    if (!stopping.signal.aborted) failure = error
+  const finished = run().catch((error: unknown) => {
+    if (!signal.aborted) failure = error
   })
   return {
     stop: async () => {
       stopping.abort()
-      await ended
+      await finished
       await door.open()
       if (failure !== undefined) throw failure
     }
