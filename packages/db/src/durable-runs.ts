@@ -1,5 +1,7 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
-import type { DurableStatus } from './durable-executions.ts'
+import { notifyCancel } from './cancel-notices.ts'
+import { cancelDurableRun, type DurableStatus } from './durable-executions.ts'
 import type { Database } from './schema.ts'
 
 /** A run of the journal as an operator sees it. */
@@ -37,6 +39,11 @@ export interface DurableStep {
   recordedAt: Date | null
 }
 
+/** A run with its steps. */
+export interface DurableRunDetail extends DurableRun {
+  stepList: DurableStep[]
+}
+
 /** A tool call that was started and never finished: an operator has to look whether it took effect. */
 export interface UnknownStep {
   executionId: string
@@ -65,10 +72,7 @@ export async function listDurableRuns(
 }
 
 /** One run with its steps, in the order in which they began; undefined when the journal has none of this id. */
-export async function findDurableRun(
-  db: Kysely<Database>,
-  executionId: string
-): Promise<(DurableRun & { steps: number; stepList: DurableStep[] }) | undefined> {
+export async function findDurableRun(db: Kysely<Database>, executionId: string): Promise<DurableRunDetail | undefined> {
   const { rows } = await sql<DurableRun>`${RUN} where d.id = ${executionId}`.execute(db)
   const [run] = rows
   if (run === undefined) return undefined
@@ -100,6 +104,30 @@ export async function listUnknownSteps(db: Kysely<Database>, options: { limit: n
     return { ...row, toolCallId: parts.slice(1, -1).join(':'), tool: parts.at(-1) ?? '' }
   })
 }
+
+/**
+ * Cancels a run: first the api that serves it is asked, which tells its runtime and its client; when nobody has ended
+ * it within `waitMs`, it is ended in the journal, and refused to its owner at the next step. Resolves with how the
+ * run then stands; undefined when the journal has none of this id.
+ */
+export async function cancelRun(
+  db: Kysely<Database>,
+  executionId: string,
+  waitMs = 2000
+): Promise<DurableStatus | undefined> {
+  const run = await findDurableRun(db, executionId)
+  if (run?.status !== 'running') return run?.status
+  await notifyCancel(db, executionId)
+  for (let waitedMs = 0; waitedMs < waitMs; waitedMs += CANCEL_POLL_MS) {
+    await wait(CANCEL_POLL_MS)
+    const status = (await findDurableRun(db, executionId))?.status
+    if (status !== 'running') return status
+  }
+  await cancelDurableRun(db, run.orgId, executionId)
+  return (await findDurableRun(db, executionId))?.status
+}
+
+const CANCEL_POLL_MS = 100
 
 const RUN = sql`
   select d.id as "executionId", d.org_id as "orgId", coalesce(o.slug, '') as org, d.session_id as "sessionId", d.agent,

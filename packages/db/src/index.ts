@@ -43,7 +43,9 @@ export {
   renewLease
 } from './durable-executions.ts'
 export {
+  cancelRun,
   type DurableRun,
+  type DurableRunDetail,
   type DurableStep,
   findDurableRun,
   listDurableRuns,

@@ -125,5 +125,9 @@ export const OPERATOR_ROUTES: readonly string[] = [
   'GET /api/v1/runtime/fallback/history',
   'POST /api/v1/runtime/fallback/reset',
   'POST /api/v1/runtime/fallback/force',
-  'GET /api/v1/runtime/explain'
+  'GET /api/v1/runtime/explain',
+  'GET /api/v1/runtime/executions',
+  'GET /api/v1/runtime/executions/unknown',
+  'GET /api/v1/runtime/executions/:id',
+  'POST /api/v1/runtime/executions/:id/cancel'
 ]
