@@ -8,8 +8,8 @@ import type { MemoryWatch } from './memory.ts'
 export interface PlaceSource {
   readonly limit: number
   claim(executionId: string, orgId: string): Claim | Promise<Claim>
-  /** Gives the place of one execution of this organisation back. */
-  release(orgId: string): void
+  /** Gives the place of one execution of this organisation back. `givenAway`: others may go on with it. */
+  release(orgId: string, givenAway?: string): void
   /** How many are taken. */
   inFlight(): number | Promise<number>
 }
@@ -22,8 +22,8 @@ export interface Elsewhere {
   port: number
 }
 
-/** `here`: run it, and give the place back at its end. */
-export type Place = { kind: 'here'; giveBack: () => void } | Elsewhere
+/** `here`: run it, and give the place back at its end, of which the report may be given. */
+export type Place = { kind: 'here'; giveBack: (report?: { status: string }) => void } | Elsewhere
 
 export interface CapacityOptions {
   places: PlaceSource
@@ -69,11 +69,11 @@ export function createCapacity({ places, memory, metrics, draining }: CapacityOp
       if (claim.kind === 'elsewhere') return claim
       metrics.setInFlight(++running)
       let given = false
-      const giveBack = (): void => {
+      const giveBack = (report?: { status: string }): void => {
         if (given) return
         given = true
         metrics.setInFlight(--running)
-        places.release(orgId)
+        places.release(orgId, report?.status === 'interrupted' ? executionId : undefined)
       }
       return { kind: 'here', giveBack }
     }

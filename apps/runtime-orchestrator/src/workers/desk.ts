@@ -16,7 +16,7 @@ export interface DeskOptions {
 /** Where the launcher answers its workers. */
 export interface Desk {
   answer(worker: number, question: Question): Answer | Promise<Answer>
-  release(worker: number, orgId: string): void
+  release(worker: number, orgId: string, givenAway?: string): void
   /** The worker is gone: what it held is free. */
   gone(worker: number): void
 }
@@ -38,7 +38,7 @@ export function createDesk({ places, portOf, metrics, workers }: DeskOptions): D
           return metrics()
       }
     },
-    release: (worker, orgId) => book.release(worker, orgId),
+    release: (worker, orgId, givenAway) => book.release(worker, orgId, givenAway),
     gone: (worker) => book.gone(worker)
   }
 

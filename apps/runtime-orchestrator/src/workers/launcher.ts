@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Registry } from '@prometheus-io/client'
 import { createRuntimeMetrics, createServiceMetrics, snapshotMetrics } from '@semibot/metrics'
-import type { ServiceLogger } from '@semibot/service-kit'
+import { type ServiceLogger, tellProcessManager } from '@semibot/service-kit'
 import { DRAIN_FLUSH_MS, WORKER_CLOSE_MS, WORKER_SILENCE_MS } from '../constants/config.ts'
 import { LOG } from '../constants/log-messages.ts'
 import type { ReloadableEnv } from '../env.ts'
@@ -57,7 +57,7 @@ export async function runLauncher(options: LauncherOptions): Promise<void> {
     silenceMs: WORKER_SILENCE_MS,
     fork: (number) => forkWorker(number, environment),
     onMessage(number, message) {
-      if (message.kind === 'release') desk.release(number, message.orgId)
+      if (message.kind === 'release') desk.release(number, message.orgId, message.givenAway)
       else if (message.kind === 'snapshot') gatherer.received(number, message.id, message.metrics)
       else void answer(number, message)
     },
@@ -117,6 +117,7 @@ export async function runLauncher(options: LauncherOptions): Promise<void> {
   })
 
   const outcome = await fleet.start()
+  if (outcome === undefined) tellProcessManager()
   if (outcome === undefined || ending) return
   // The worker has said why; its last lines are on their way.
   await delay(0)

@@ -31,8 +31,8 @@ export type FromWorker =
   | ({ kind: 'question'; id: number } & Question)
   /** It listens, and takes calls that other workers hand over at this port. */
   | { kind: 'ready'; port: number }
-  /** An execution of this organisation has ended: its place is free. */
-  | { kind: 'release'; orgId: string }
+  /** An execution of this organisation has ended: its place is free. Any worker may go on with `givenAway`. */
+  | { kind: 'release'; orgId: string; givenAway?: string | undefined }
   | { kind: 'snapshot'; id: number; metrics: MetricSnapshot }
   /** Its event loop turns. */
   | { kind: 'alive' }

@@ -14,7 +14,8 @@ export type BookedClaim =
  */
 export interface PlaceBook {
   claim(worker: number, executionId: string, orgId: string): BookedClaim
-  release(worker: number, orgId: string): void
+  /** `givenAway`: the worker has left this execution, and any may go on with it. */
+  release(worker: number, orgId: string, givenAway?: string): void
   ownerOf(executionId: string): number | undefined
   /** The worker is gone, with all that it ran. */
   gone(worker: number): void
@@ -37,7 +38,8 @@ export function createPlaceBook(places: Places, maxOwned: number = MAX_OWNED): P
       if (owners.size > maxOwned) owners.delete(owners.keys().next().value as string)
       return { kind: 'granted' }
     },
-    release(worker, orgId) {
+    release(worker, orgId, givenAway) {
+      if (givenAway !== undefined && owners.get(givenAway) === worker) owners.delete(givenAway)
       const counts = held.get(worker)
       const count = counts?.get(orgId)
       if (counts === undefined || count === undefined) return

@@ -114,7 +114,7 @@ export function workerPlaces(link: WorkerLink, limit: number): PlaceSource {
       }
       return link.ask('claim', { executionId, orgId }, giveBack)
     },
-    release: (orgId) => link.tell({ kind: 'release', orgId }),
+    release: (orgId, givenAway) => link.tell({ kind: 'release', orgId, givenAway }),
     inFlight: async () => (await link.ask('state', null)).inFlight
   }
 }

@@ -34,6 +34,18 @@ t.test('the limit holds for all workers together, and a dead worker gives its pl
   t.equal(places.inFlight, 0, 'what a dead worker still says changes nothing')
 })
 
+t.test('an execution that its worker has left may go on in any other', async (t) => {
+  const places = createPlaces(2)
+  const book = createPlaceBook(places)
+  book.claim(1, 'x', 'org')
+  book.release(2, 'org', 'x')
+  t.equal(book.ownerOf('x'), 1, 'only the owner can give it away')
+  book.release(1, 'org', 'x')
+  t.equal(book.ownerOf('x'), undefined)
+  t.same(book.claim(2, 'x', 'org'), { kind: 'granted' })
+  t.equal(places.inFlight, 1)
+})
+
 t.test('the oldest owners are forgotten first', async (t) => {
   const book = createPlaceBook(createPlaces(10), 2)
   for (const id of ['a', 'b', 'c']) book.claim(1, id, 'org')
