@@ -42,7 +42,8 @@ for (const name of scenarios) {
     { skip: missingPrometheus(), buffered: true },
     async (t) => {
       const { report, said } = await drill(name)
-      t.strictSame(report.findings, [], said)
+      if (!report.passed) t.comment(said)
+      t.strictSame(report.findings, [])
       t.strictSame(report.notWatched, [])
       const views = new Set(report.phases.flatMap(({ seen }) => seen.map(({ view }) => view)))
       for (const view of ['chats', 'log', 'endpoint']) t.ok(views.has(view), `it looks at ${view}`)

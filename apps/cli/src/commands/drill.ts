@@ -18,7 +18,7 @@ export function drillCommand(cli: Cli): Command {
   return new Command('drill')
     .description('break a system of its own and watch alerts, log, endpoints and recovery; needs a clone')
     .addArgument(new Argument('<scenario>', 'what goes wrong').choices([...names, 'all']))
-    .option('--fast', 'a copy of the rules with all durations divided by twenty: two minutes instead of twenty')
+    .option('--fast', 'a copy of the rules with all durations divided by twenty: minutes instead of half an hour')
     .option('--keep', 'keep the folder with logs, data and configuration')
     .addHelpText(
       'after',
