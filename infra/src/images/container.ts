@@ -89,11 +89,17 @@ export async function createContainer(
         ...(log && { log })
       }),
     stop: async (running) => {
-      process.kill(findCommand(running.pid), config.stopSignal as NodeJS.Signals)
+      await signalCommand(findCommand(running.pid), config.stopSignal)
       return await running.exited
     },
     remove: async () => void (await buildah.call('rm', name))
   }
+}
+
+/** The user inside is another one than ours, unless we are root. */
+async function signalCommand(pid: number, signal: string): Promise<void> {
+  if (process.getuid?.() === 0) process.kill(pid, signal as NodeJS.Signals)
+  else await run('sudo', ['-n', 'kill', '-s', signal.replace(/^SIG/, ''), String(pid)])
 }
 
 /** buildah passes no signal on: the command is its first descendant that is not buildah itself. */
