@@ -95,6 +95,7 @@ export {
   type MonthPartition,
   type PartitionReport
 } from './partitions.ts'
+export { createReads, type ReadReason, type Reads, type ReadsOptions } from './reads/create-reads.ts'
 export { type RetentionOptions, type RetentionReport, retention } from './retention.ts'
 export type {
   ApiKeyRole,
