@@ -25,11 +25,13 @@ if [ ! -e nginx/tls/fullchain.pem ]; then
 fi
 
 trap 'docker compose down --volumes --timeout 30' EXIT
-docker compose up --detach --wait --wait-timeout 300 --no-build
+docker compose up --detach --no-build
+curl --silent --show-error --fail --retry 60 --retry-delay 1 --retry-all-errors --output /dev/null \
+  http://localhost:8080/ready || fail 'the edge does not answer'
 
 org=smoke
-docker compose run --rm --no-deps migrate orgs create "$org" > /dev/null
-key=$(docker compose run --rm --no-deps --quiet-pull migrate keys create "$org" 2> /dev/null | tr -d '\r')
+docker compose run --rm -T --no-deps migrate orgs create "$org" > /dev/null
+key=$(docker compose run --rm -T --no-deps migrate keys create "$org")
 
 for edge in http://localhost:8080 https://localhost:8443; do
   answer=$(curl --silent --show-error --insecure --max-time 60 "$edge/api/v1/chat" \
