@@ -217,6 +217,28 @@ export async function findDurableRequest(db: Kysely<Database>, executionId: stri
   return row?.request ?? undefined
 }
 
+/** How a run stands in the journal: its end when it has one, and whether a process that was heard of lately has it. */
+export interface DurableOutcome {
+  status: DurableStatus
+  outcome: unknown
+  isOwned: boolean
+  isOverdue: boolean
+}
+
+/** Undefined when the journal has no run of this id. */
+export async function findDurableOutcome(
+  db: Kysely<Database>,
+  orgId: string,
+  executionId: string,
+  leaseMs: number
+): Promise<DurableOutcome | undefined> {
+  const { rows } = await sql<DurableOutcome>`
+    select d.status, d.outcome, d.deadline_at < now() as "isOverdue", exists (select from runtime_leases l
+      where l.instance = d.owner and l.seen_at >= now() - ${milliseconds(leaseMs)}) as "isOwned"
+    from durable_executions d where d.org_id = ${orgId} and d.id = ${executionId}`.execute(db)
+  return rows[0]
+}
+
 async function listRecordedSteps(db: Kysely<Database>, orgId: string, executionId: string) {
   return await db
     .selectFrom('execution_steps')

@@ -34,6 +34,7 @@ export {
   type DurableStatus,
   endDurableRun,
   endLease,
+  findDurableOutcome,
   findDurableRequest,
   type NewDurableRun,
   ownsDurableRun,
@@ -108,6 +109,8 @@ export type {
 } from './schema.ts'
 export { type FoundMessage, searchMessages } from './search-messages.ts'
 export {
+  type AdoptedExecution,
+  adoptOrphans,
   heartbeat,
   ORPHAN_MESSAGE,
   retireInstance,

@@ -43,7 +43,7 @@ export async function retireInstance(db: Kysely<Database>, id: string): Promise<
 
 /**
  * Fails the running executions whose owner was not heard of for `staleMs` (code INTERNAL) and so frees their
- * sessions. Text that was saved stays, as `partial`. Does nothing until some process has been heard of without
+ * sessions; those that are in the journal of the runtimes are left for `adoptOrphans`. Text that was saved stays, as `partial`. Does nothing until some process has been heard of without
  * interruption for `staleMs`, since an outage of the database makes everybody look dead. Safe to run in every
  * process at the same time; at most `limit` per call, the caller comes again.
  */
@@ -55,6 +55,31 @@ export async function sweepOrphans(
   await sql`delete from service_instances where seen_at < now() - interval '1 day'`.execute(db)
   const result = await sql<SweptExecution>`
     select org_id as "orgId", execution_id as "executionId", session_id as "sessionId", owner
-    from semibot_sweep_orphans_v1(make_interval(secs => ${staleMs / 1000}), ${limit}, ${ORPHAN_MESSAGE})`.execute(db)
+    from semibot_sweep_orphans_v2(make_interval(secs => ${staleMs / 1000}), ${limit}, ${ORPHAN_MESSAGE})`.execute(db)
   return result.rows
+}
+
+/** An execution whose process is gone and whose run goes on in the runtimes, or has ended there. */
+export interface AdoptedExecution {
+  orgId: string
+  executionId: string
+  sessionId: string
+  /** Of the answer. */
+  messageId: string
+  model: string | null
+}
+
+/**
+ * Makes this process the owner of executions whose owner was not heard of for `staleMs` and that are in the journal of
+ * the runtimes: it has to store their ends. Each is given to one process only. As careful as `sweepOrphans`.
+ */
+export async function adoptOrphans(
+  db: Kysely<Database>,
+  options: { owner: string; staleMs: number; limit?: number | undefined }
+): Promise<AdoptedExecution[]> {
+  const { owner, staleMs, limit = 100 } = options
+  const { rows } = await sql<AdoptedExecution>`
+    select org_id as "orgId", execution_id as "executionId", session_id as "sessionId", message_id as "messageId", model
+    from semibot_adopt_orphans_v1(${owner}, make_interval(secs => ${staleMs / 1000}), ${limit})`.execute(db)
+  return rows
 }

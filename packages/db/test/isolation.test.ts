@@ -90,6 +90,10 @@ const accessOfOrganization: Record<string, { ask: (orgId: string) => Promise<unk
     ask: (orgId) => database.finishToolCall(db, orgId, { executionId, id: 'call-1', status: 'ok', durationMs: 1 }),
     none: false
   },
+  findDurableOutcome: {
+    ask: (orgId) => database.findDurableOutcome(db, orgId, executionId, 1500),
+    none: undefined
+  },
   cancelDurableRun: { ask: (orgId) => database.cancelDurableRun(db, orgId, executionId), none: false }
 }
 

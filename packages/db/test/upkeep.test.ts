@@ -1,8 +1,11 @@
 import { sql } from 'kysely'
 import t from 'tap'
 import {
+  adoptOrphans,
+  beginDurableRun,
   createTurnWriter,
   deleteExpiredIdempotencyKeys,
+  findDurableOutcome,
   findExecution,
   heartbeat,
   listMessages,
@@ -155,4 +158,41 @@ t.test('a watch on a server that is not there can be closed', async (t) => {
   })
   t.match(await refused.promise, { code: 'DATABASE_UNAVAILABLE' })
   await watch.close()
+})
+
+t.test('an execution whose run is in the journal is adopted by one process, and not swept', async (t) => {
+  const organization = await addOrganization(database)
+  const { orgId } = organization
+  for (const id of ['alive', 'other', 'dead']) await heartbeat(db, { id, kind: 'api' })
+  const journaled = newTurn(organization, { owner: 'dead' })
+  const plain = newTurn(organization, { owner: 'dead' })
+  for (const turn of [journaled, plain]) await writer.accept(turn)
+  const { executionId, sessionId, assistantMessageId: messageId } = journaled
+  await beginDurableRun(db, {
+    ...{ orgId, executionId, sessionId, messageId, owner: 'runtime' },
+    ...{ agent: 'assistant', request: {}, remainingMs: 60_000, steps: [] }
+  })
+  const adopt = (owner: string) => adoptOrphans(db, { owner, ...STALE })
+  t.strictSame(await adopt('alive'), [], 'nobody is dead yet')
+  await age(11, 'dead', ['seen_at'])
+  await age(60, 'alive', ['steady_since'])
+
+  const adopted = (await Promise.all([adopt('alive'), adopt('other')])).flat()
+  t.match(adopted, [{ orgId, executionId, sessionId, messageId }])
+  t.strictSame(
+    (await sweepOrphans(db, STALE)).map((swept) => swept.executionId),
+    [plain.executionId]
+  )
+  t.equal((await findExecution(db, orgId, null, executionId))?.status, 'running')
+  t.match(await findDurableOutcome(db, orgId, executionId, 1500), {
+    status: 'running',
+    isOwned: false,
+    isOverdue: false
+  })
+
+  // A journal that has stopped for good holds up nobody.
+  await sql`update durable_executions set deadline_at = now() - interval '1 s'`.execute(db)
+  await sql`update executions set owner = 'dead' where id = ${executionId}`.execute(db)
+  t.strictSame(await adopt('alive'), [])
+  t.match(await sweepOrphans(db, STALE), [{ executionId }])
 })

@@ -99,3 +99,6 @@ export const SHADOW_MAX_CONCURRENT = 10
 
 /** How often executions of this process are looked for whose end could not be stored. */
 export const FORGOTTEN_MS = 60_000
+
+/** A runtime that was not heard of for this long has lost its durable runs; the runtime's own LEASE_MS. */
+export const RUNTIME_LEASE_MS = 1500

@@ -8,6 +8,7 @@ import { LRUCache } from 'lru-cache'
 import { createDirectLlmAdapter } from '../adapters/direct-llm.adapter.ts'
 import { createRuntimeAdapter } from '../adapters/runtime.adapter.ts'
 import { callRuntime, type RuntimeCallOptions } from '../adapters/runtime-call.ts'
+import { Orphanage } from '../chat/adopt-orphans.ts'
 import type { ChatCallServices } from '../chat/chat-call.ts'
 import { EventMirror } from '../chat/event-mirror.ts'
 import { followExecution } from '../chat/follow-execution.ts'
@@ -20,6 +21,8 @@ import {
   AGENT_CACHE_MS,
   EVENT_KEEP_MS,
   EVENT_MAX_BATCHES,
+  INSTANCE_STALE_MS,
+  RUNTIME_LEASE_MS,
   SHADOW_MAX_CONCURRENT
 } from '../constants/config.ts'
 import { LOG } from '../constants/log-messages.ts'
@@ -29,6 +32,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Everything that executing a chat needs. */
     chat: ChatCallServices
+    /** Executions of api processes that died, while runtimes are at work for them. */
+    orphanage: Orphanage
   }
 }
 
@@ -115,6 +120,31 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
       drain
     })
 
+    const orphanage = new Orphanage({
+      db: app.backgroundDb,
+      services: app.chat,
+      log: app.log,
+      staleMs: INSTANCE_STALE_MS,
+      leaseMs: RUNTIME_LEASE_MS,
+      // Past the breaker: what nobody reads is no evidence.
+      resume: async (execution, signal) => {
+        const pass = app.breaker.peek(execution.sessionId)
+        const instance = pass.allowed ? app.breaker.pick(pass, execution.sessionId) : null
+        if (instance === null) return
+        const startedAt = performance.now()
+        const reading = { emit: () => {}, accepted: () => {}, flow: NEVER_CONGESTED, wholeAnswer: false }
+        const remainingMs = env.RUNTIME_EXECUTION_TIMEOUT_MS
+        await callRuntime(
+          runtimeCalls,
+          instance,
+          execution,
+          { ...reading, signal, attempt: 1, startedAt, remainingMs },
+          true
+        )
+      }
+    })
+    app.decorate('orphanage', orphanage)
+
     const cancels = watchCancels({
       url: env.DATABASE_URL,
       applicationName: 'semibot-api-cancels',
@@ -125,6 +155,7 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
     // The streams have ended in preClose; what runs on without a reader ends here, before the database goes.
     app.addHook('onClose', async () => {
       shadow.close()
+      await orphanage.close()
       await running.shutdown()
       await mirror?.flush()
       await Promise.all([llm.close(), cancels.close()])
@@ -135,6 +166,8 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
     dependencies: ['environment', 'database', 'redis', 'metrics', 'limits', 'fallback', 'monitoring']
   }
 )
+
+const NEVER_CONGESTED = { congested: false, onDrained: (callback: () => void) => callback() }
 
 function createLlmProvider(env: ApiEnv): LlmProvider {
   const options = { baseUrl: env.LLM_BASE_URL, ...(env.LLM_API_KEY === undefined ? {} : { apiKey: env.LLM_API_KEY }) }

@@ -15,7 +15,7 @@ import { LOG } from '../constants/log-messages.ts'
 import { repeat } from '../repeat.ts'
 
 /**
- * What the api does beside answering: says that it lives, ends the executions of processes that died, saves
+ * What the api does beside answering: says that it lives, adopts or ends the executions of processes that died, saves
  * long answers while they grow, and keeps the tables in shape. Failures are logged and met again next time.
  */
 export const upkeepPlugin = fp(
@@ -25,6 +25,8 @@ export const upkeepPlugin = fp(
 
     const sayAlive = async () => {
       await heartbeat(db, { id: chat.instanceId, kind: 'api' })
+      // What goes on in the runtimes is adopted; what is left is ended.
+      await app.orphanage.look()
       const orphans = await sweepOrphans(db, { staleMs: INSTANCE_STALE_MS })
       for (const orphan of orphans) log.warn(orphan, LOG.orphanReleased)
     }

@@ -1,4 +1,3 @@
-import type { ExecuteRequest } from '@semibot/chat-protocol'
 import type { DurableClaim, DurableRunRef, DurableStatus, NewDurableRun, RecordedStep } from '@semibot/db'
 
 /**
@@ -18,8 +17,6 @@ export interface Journal {
   recordStep(run: DurableRunRef, step: RecordedStep): Promise<boolean>
   end(run: DurableRunRef, status: Exclude<DurableStatus, 'running'>, outcome: unknown): Promise<boolean>
   release(run: DurableRunRef): Promise<void>
-  /** What a run was asked to do, as long as it has not ended. */
-  request(executionId: string): Promise<ExecuteRequest | undefined>
   /** Whether the database is away, so that the same call may succeed later. */
   isOutage(error: unknown): boolean
 }

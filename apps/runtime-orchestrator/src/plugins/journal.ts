@@ -1,4 +1,3 @@
-import { executeRequestSchema } from '@semibot/chat-protocol'
 import {
   beginDurableRun,
   beginStep,
@@ -8,7 +7,6 @@ import {
   DatabaseUnavailableError,
   endDurableRun,
   endLease,
-  findDurableRequest,
   ownsDurableRun,
   recordStep,
   releaseDurableRun,
@@ -45,10 +43,6 @@ export function createJournal(url: string): JournalHandle {
     recordStep: (run, step) => recordStep(db, run, step),
     end: (run, status, outcome) => endDurableRun(db, run, status, outcome),
     release: (run) => releaseDurableRun(db, run),
-    request: async (executionId) => {
-      const parsed = executeRequestSchema.safeParse(await findDurableRequest(db, executionId))
-      return parsed.data
-    },
     isOutage: (error) => error instanceof DatabaseUnavailableError || error instanceof DatabaseTimeoutError
   }
   return {

@@ -6,6 +6,7 @@ import * as undoAccept from './0004-undo-accept.ts'
 import * as finishTurns from './0005-finish-turns.ts'
 import * as sweepOrphans from './0006-sweep-orphans.ts'
 import * as durableExecutions from './0007-durable-executions.ts'
+import * as adoptOrphans from './0008-adopt-orphans.ts'
 
 /**
  * Every migration in order. A released one is never edited: the next change is a new file. During a rolling
@@ -19,5 +20,6 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0004_undo_accept': undoAccept,
   '0005_finish_turns': finishTurns,
   '0006_sweep_orphans': sweepOrphans,
-  '0007_durable_executions': durableExecutions
+  '0007_durable_executions': durableExecutions,
+  '0008_adopt_orphans': adoptOrphans
 }

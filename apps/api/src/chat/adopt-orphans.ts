@@ -1,0 +1,113 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { executeRequestSchema, type FinishReason, type Usage } from '@semibot/chat-protocol'
+import {
+  type AdoptedExecution,
+  adoptOrphans,
+  cancelDurableRun,
+  type Database,
+  findDurableOutcome,
+  findDurableRequest
+} from '@semibot/db'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Kysely } from 'kysely'
+import type { ChatExecution } from '../adapters/chat-executor.ts'
+import { LOG } from '../constants/log-messages.ts'
+import type { ChatServices } from './chat-services.ts'
+import { storeResult } from './store-result.ts'
+
+export interface OrphanageOptions {
+  db: Kysely<Database>
+  services: Pick<ChatServices, 'instanceId' | 'turns' | 'executionTimeoutMs'>
+  log: FastifyBaseLogger
+  /** An owner that was silent for so long is dead: of executions, and of runs in the journal. */
+  staleMs: number
+  leaseMs: number
+  /** Has some runtime instance go on with a run; resolves when that has ended or failed. */
+  resume: (execution: ChatExecution, signal: AbortSignal) => Promise<unknown>
+}
+
+/** What a runtime leaves in the journal of a run that has ended. */
+interface StoredOutcome {
+  content?: string
+  finishReason?: FinishReason
+  usage?: Usage
+  error?: { code: string; message: string }
+}
+
+const POLL_MS = 1000
+
+/**
+ * Executions whose api process died while a runtime was at work for them: the run goes on there, or another runtime
+ * goes on with it, and its answer is stored as if nothing had been. Whoever asks for the execution then gets it.
+ */
+export class Orphanage {
+  readonly #options: OrphanageOptions
+  readonly #closing = new AbortController()
+  readonly #adopted = new Set<Promise<void>>()
+
+  constructor(options: OrphanageOptions) {
+    this.#options = options
+  }
+
+  /** Looks for executions to adopt; to be called again and again. */
+  async look(): Promise<void> {
+    const { db, services, staleMs, log } = this.#options
+    for (const orphan of await adoptOrphans(db, { owner: services.instanceId, staleMs })) {
+      log.info(orphan, LOG.executionAdopted)
+      const care = this.#careFor(orphan).catch((error: unknown) => {
+        if (!this.#closing.signal.aborted) log.warn({ ...orphan, err: error }, LOG.executionNotAdopted)
+      })
+      this.#adopted.add(care)
+      void care.then(() => this.#adopted.delete(care))
+    }
+  }
+
+  /** Leaves what has not ended to another process. */
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('the server is shutting down'))
+    await Promise.all(this.#adopted)
+  }
+
+  async #careFor(orphan: AdoptedExecution): Promise<void> {
+    const { db, leaseMs } = this.#options
+    const { signal } = this.#closing
+    for (;;) {
+      const run = await findDurableOutcome(db, orphan.orgId, orphan.executionId, leaseMs).catch(
+        () => 'unknown' as const
+      )
+      if (run === undefined || (run !== 'unknown' && run.status !== 'running'))
+        return await this.#store(orphan, run?.status, run?.outcome as StoredOutcome | null | undefined)
+      if (run !== 'unknown' && run.isOverdue) await cancelDurableRun(db, orphan.orgId, orphan.executionId)
+      else if (run !== 'unknown' && !run.isOwned) await this.#resume(orphan)
+      await delay(POLL_MS, undefined, { signal })
+    }
+  }
+
+  /** The end of the run is found in the journal, whatever this call comes to. */
+  async #resume({ executionId }: AdoptedExecution): Promise<void> {
+    const request = executeRequestSchema.safeParse(await findDurableRequest(this.#options.db, executionId))
+    if (!request.success) return
+    const traceparent = `00-${executionId.replaceAll('-', '')}-${executionId.replaceAll('-', '').slice(16)}-00`
+    const execution = { ...request.data, requestId: executionId, traceparent }
+    await this.#options.resume(execution, this.#closing.signal).catch(() => undefined)
+  }
+
+  async #store(
+    { orgId, executionId, sessionId, messageId, model }: AdoptedExecution,
+    status: 'completed' | 'failed' | 'cancelled' | 'running' | undefined,
+    outcome: StoredOutcome | null | undefined
+  ): Promise<void> {
+    const { services, log } = this.#options
+    const { content = '', finishReason, usage, error } = outcome ?? {}
+    const ids = { orgId, executionId, sessionId, messageId, model, content, attempts: 1, latencyMs: 0 }
+    const mode = 'runtime_orchestrator' as const
+    const isDone = status === 'completed'
+    const failed = error ?? { code: 'INTERNAL', message: 'The execution was ended before its answer was complete.' }
+    await storeResult(
+      { turns: services.turns, log },
+      isDone
+        ? { ...ids, mode, status, messageStatus: 'complete', finishReason, usage }
+        : { ...ids, mode, status: 'failed', messageStatus: content === '' ? 'failed' : 'partial', error: failed }
+    )
+  }
+}
