@@ -45,13 +45,11 @@ export interface ErrorTraits {
   logText: string
   /** A whole sentence for the client, for want of a more precise one. */
   clientText: string
-  /** What an operator does about it; Markdown of one line. */
-  remedy: { en: string; zh: string }
 }
 
 /**
- * Everything that is said about the error codes: the answers, the log, /openapi.json, docs/error-codes.md and the
- * runbook take it from here.
+ * What is said about the error codes, with ERROR_REMEDIES beside it: the answers, the log, /openapi.json,
+ * docs/error-codes.md and the runbook take it from here.
  */
 export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
   RUNTIME_UNAVAILABLE: {
@@ -60,11 +58,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: true,
     evidence: 'unavailable',
     logText: 'Runtime 无法连接',
-    clientText: 'The runtime cannot be reached.',
-    remedy: {
-      en: 'No connection, no acceptance within 1 s, or a connection that broke: is the process there, did it run out of memory (raise its limit), is the network sound',
-      zh: '连不上、1 秒内没有接受、连接中途断开：进程是否在、是否内存耗尽（提高内存限制）、网络'
-    }
+    clientText: 'The runtime cannot be reached.'
   },
   RUNTIME_STALLED: {
     class: 'process',
@@ -72,11 +66,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: true,
     evidence: 'unavailable',
     logText: 'Runtime 无响应',
-    clientText: 'The runtime has stopped answering.',
-    remedy: {
-      en: 'Accepted, then 1.8 s without a byte although there is a heartbeat each second: the process hangs or has no CPU',
-      zh: '接受之后 1.8 秒没有任何字节（正常每秒有心跳）：进程卡死、CPU 耗尽'
-    }
+    clientText: 'The runtime has stopped answering.'
   },
   RUNTIME_TIMEOUT: {
     class: 'timeout',
@@ -84,11 +74,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: true,
     evidence: 'timeout_rate',
     logText: '执行超时',
-    clientText: 'The execution took too long.',
-    remedy: {
-      en: 'Raise `RUNTIME_EXECUTION_TIMEOUT_MS` of both services, or look for slow tools and a slow model',
-      zh: '增加 `RUNTIME_EXECUTION_TIMEOUT_MS`（两个服务都要改），或查慢的工具和模型'
-    }
+    clientText: 'The execution took too long.'
   },
   RUNTIME_OVERLOADED: {
     class: 'capacity',
@@ -97,11 +83,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: true,
     evidence: 'none',
     logText: 'Runtime 已满载',
-    clientText: 'The runtime takes no more executions at the moment.',
-    remedy: {
-      en: 'More instances, or a higher `RUNTIME_MAX_CONCURRENT_EXECUTIONS`; near its memory limit a runtime refuses too: raise that (`RUNTIME_MEMORY_HIGH_WATER`)',
-      zh: '增加实例或 `RUNTIME_MAX_CONCURRENT_EXECUTIONS`；内存接近上限时 runtime 也会拒绝：增加内存（`RUNTIME_MEMORY_HIGH_WATER`）'
-    }
+    clientText: 'The runtime takes no more executions at the moment.'
   },
   RUNTIME_PROTOCOL: {
     class: 'defect',
@@ -109,11 +91,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: true,
     evidence: 'error_rate',
     logText: 'Runtime 响应格式错误',
-    clientText: 'The runtime sent something that is no valid answer.',
-    remedy: {
-      en: 'The versions of api and runtime do not fit, or a proxy between them changes what they say',
-      zh: 'api 与 runtime 版本不一致，或中间有代理改写'
-    }
+    clientText: 'The runtime sent something that is no valid answer.'
   },
   RUNTIME_INTERNAL: {
     class: 'defect',
@@ -121,11 +99,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: true,
     evidence: 'error_rate',
     logText: 'Runtime 内部错误',
-    clientText: 'The runtime failed unexpectedly.',
-    remedy: {
-      en: 'Read runtime.log; the two services may also have different values of `RUNTIME_SERVICE_TOKEN`',
-      zh: '查 runtime.log；也可能是 `RUNTIME_SERVICE_TOKEN` 不一致'
-    }
+    clientText: 'The runtime failed unexpectedly.'
   },
   RUNTIME_DEPENDENCY: {
     class: 'dependency',
@@ -133,8 +107,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: true,
     evidence: 'error_rate',
     logText: 'Runtime 依赖服务错误',
-    clientText: 'Something that the runtime depends on does not work.',
-    remedy: { en: 'Repair what the runtime depends on: see its `/ready`', zh: '修复 runtime 的依赖，见它的 `/ready`' }
+    clientText: 'Something that the runtime depends on does not work.'
   },
   LLM_RATE_LIMITED: {
     class: 'dependency',
@@ -142,8 +115,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: true,
     evidence: 'none',
     logText: '模型限流',
-    clientText: 'The model takes no more requests at the moment.',
-    remedy: { en: 'A higher quota of the model, or fewer chats at once', zh: '提高模型配额，或降低并发' }
+    clientText: 'The model takes no more requests at the moment.'
   },
   LLM_UNAVAILABLE: {
     class: 'dependency',
@@ -151,11 +123,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: true,
     evidence: 'none',
     logText: '模型不可用',
-    clientText: 'The model does not answer.',
-    remedy: {
-      en: 'Check the server of `LLM_BASE_URL`; both modes need it',
-      zh: '检查 `LLM_BASE_URL` 的服务；两种模式都受影响'
-    }
+    clientText: 'The model does not answer.'
   },
   LLM_REJECTED: {
     class: 'dependency',
@@ -163,11 +131,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: false,
     evidence: 'none',
     logText: '模型拒绝请求',
-    clientText: 'The model refused the request.',
-    remedy: {
-      en: 'Check `LLM_API_KEY`, the name of the model, and what was sent',
-      zh: '检查密钥 `LLM_API_KEY`、模型名、请求内容'
-    }
+    clientText: 'The model refused the request.'
   },
   TOOL_FAILED: {
     class: 'dependency',
@@ -175,8 +139,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: false,
     evidence: 'none',
     logText: '工具执行出错',
-    clientText: 'A tool failed.',
-    remedy: { en: 'Repair the tool; runtime.log names it', zh: '修复工具，runtime.log 里有名字' }
+    clientText: 'A tool failed.'
   },
   LIMIT_EXCEEDED: {
     class: 'limit',
@@ -184,11 +147,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: false,
     evidence: 'none',
     logText: '超出执行限制',
-    clientText: 'The execution reached a limit.',
-    remedy: {
-      en: 'Raise `RUNTIME_MAX_STEPS`, `RUNTIME_MAX_TOOL_CALLS`, `RUNTIME_MAX_TOKENS` or `RUNTIME_MAX_COST_USD`',
-      zh: '调整 `RUNTIME_MAX_STEPS`、`RUNTIME_MAX_TOOL_CALLS`、`RUNTIME_MAX_TOKENS`、`RUNTIME_MAX_COST_USD`'
-    }
+    clientText: 'The execution reached a limit.'
   },
   DEADLINE_EXCEEDED: {
     class: 'timeout',
@@ -196,8 +155,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: true,
     evidence: 'timeout_rate',
     logText: '请求超时',
-    clientText: 'The answer was not finished in time.',
-    remedy: { en: 'As with `RUNTIME_TIMEOUT`', zh: '同 `RUNTIME_TIMEOUT`' }
+    clientText: 'The answer was not finished in time.'
   },
   VALIDATION_FAILED: {
     class: 'request',
@@ -205,8 +163,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: false,
     evidence: 'none',
     logText: '请求无效',
-    clientText: 'The request is not valid.',
-    remedy: { en: 'The caller corrects what `details` names', zh: '调用方按 `details` 改正请求' }
+    clientText: 'The request is not valid.'
   },
   UNAUTHENTICATED: {
     class: 'access',
@@ -214,11 +171,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: false,
     evidence: 'none',
     logText: '未认证',
-    clientText: 'Authentication is required.',
-    remedy: {
-      en: 'The caller sends a valid key or token; `semibot keys list` shows revoked ones',
-      zh: '调用方换有效的密钥或令牌；`semibot keys list` 可查已吊销的密钥'
-    }
+    clientText: 'Authentication is required.'
   },
   FORBIDDEN: {
     class: 'access',
@@ -226,8 +179,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: false,
     evidence: 'none',
     logText: '无权限',
-    clientText: 'This is not allowed.',
-    remedy: { en: 'The caller needs a key of another role', zh: '调用方需要其他角色的密钥' }
+    clientText: 'This is not allowed.'
   },
   NOT_FOUND: {
     class: 'request',
@@ -235,11 +187,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: false,
     evidence: 'none',
     logText: '不存在',
-    clientText: 'There is no such resource.',
-    remedy: {
-      en: 'The caller corrects the id; what belongs to another organisation is not found either',
-      zh: '调用方改正 id；其他组织的数据同样查不到'
-    }
+    clientText: 'There is no such resource.'
   },
   SESSION_BUSY: {
     class: 'request',
@@ -247,8 +195,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: true,
     evidence: 'none',
     logText: '会话正忙',
-    clientText: 'An execution of this session is still running.',
-    remedy: { en: 'The caller waits for the running execution, or cancels it', zh: '调用方等当前执行结束，或取消它' }
+    clientText: 'An execution of this session is still running.'
   },
   IDEMPOTENCY_MISMATCH: {
     class: 'request',
@@ -256,8 +203,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: false,
     evidence: 'none',
     logText: '幂等键冲突',
-    clientText: 'This Idempotency-Key was used with another request.',
-    remedy: { en: 'The caller uses a new key for a new request', zh: '调用方给新的请求换新的幂等键' }
+    clientText: 'This Idempotency-Key was used with another request.'
   },
   PAYLOAD_TOO_LARGE: {
     class: 'limit',
@@ -265,8 +211,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: false,
     evidence: 'none',
     logText: '请求过大',
-    clientText: 'The body is too large.',
-    remedy: { en: 'The caller sends less; 1 MiB at most', zh: '调用方缩小请求，最多 1 MiB' }
+    clientText: 'The body is too large.'
   },
   RATE_LIMITED: {
     class: 'capacity',
@@ -274,11 +219,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: true,
     evidence: 'none',
     logText: '请求过于频繁',
-    clientText: 'Too many requests. Send fewer, later.',
-    remedy: {
-      en: 'The caller slows down as `Retry-After` says, or raise `ORG_RATE_LIMIT_PER_MINUTE`, `ORG_MAX_CONCURRENT`',
-      zh: '调用方按 `Retry-After` 放慢，或调高 `ORG_RATE_LIMIT_PER_MINUTE`、`ORG_MAX_CONCURRENT`'
-    }
+    clientText: 'Too many requests. Send fewer, later.'
   },
   OVERLOADED: {
     class: 'capacity',
@@ -286,11 +227,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: true,
     evidence: 'none',
     logText: '服务已满载',
-    clientText: 'The service cannot take this at the moment.',
-    remedy: {
-      en: 'More api processes, or a higher `CHAT_MAX_IN_FLIGHT`; also what callers get while PostgreSQL is away: check `/ready`',
-      zh: '增加 api 进程或 `CHAT_MAX_IN_FLIGHT`；PostgreSQL 不可用时也是它：查 `/ready`'
-    }
+    clientText: 'The service cannot take this at the moment.'
   },
   EVENTS_EXPIRED: {
     class: 'request',
@@ -298,11 +235,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: false,
     evidence: 'none',
     logText: '事件已过期',
-    clientText: 'These events are kept no longer.',
-    remedy: {
-      en: 'The caller asks for the execution until it has ended, and gets the stored answer',
-      zh: '调用方改查执行状态，结束后取已保存的回答'
-    }
+    clientText: 'These events are kept no longer.'
   },
   SHUTTING_DOWN: {
     class: 'process',
@@ -310,11 +243,7 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: true,
     evidence: 'none',
     logText: '服务正在关闭',
-    clientText: 'The service is shutting down.',
-    remedy: {
-      en: 'Nothing during a restart; the caller tries again. Often: give `SHUTDOWN_GRACE_MS` more time',
-      zh: '重启期间属正常，调用方重试；经常出现时调大 `SHUTDOWN_GRACE_MS`'
-    }
+    clientText: 'The service is shutting down.'
   },
   INTERNAL: {
     class: 'defect',
@@ -322,10 +251,6 @@ export const ERROR_TABLE: Readonly<Record<ErrorCode, ErrorTraits>> = {
     retryable: true,
     evidence: 'none',
     logText: '内部错误',
-    clientText: 'Something went wrong on our side.',
-    remedy: {
-      en: 'Search the log for `request failed unexpectedly` with the `requestId` of the answer',
-      zh: '用响应里的 `requestId` 在日志里查 `request failed unexpectedly`'
-    }
+    clientText: 'Something went wrong on our side.'
   }
 }

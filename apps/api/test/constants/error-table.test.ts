@@ -2,6 +2,7 @@ import { classifyFailure } from '@semibot/breaker'
 import {
   ERROR_CLASS_TEXT,
   ERROR_CODES,
+  ERROR_REMEDIES,
   ERROR_TABLE,
   type ErrorEvidence,
   EXECUTION_ERROR_CODES
@@ -27,7 +28,8 @@ t.test('every code has a text, a sentence and a remedy in both languages', async
   const texts = ERROR_CODES.map((code) => ERROR_TABLE[code].logText)
   t.equal(new Set(texts).size, ERROR_CODES.length, 'no text stands for two codes')
   for (const code of ERROR_CODES) {
-    const { clientText, remedy, class: kind } = ERROR_TABLE[code]
+    const { clientText, class: kind } = ERROR_TABLE[code]
+    const remedy = ERROR_REMEDIES[code]
     t.match(clientText, /^[A-Z].*\.$/, code)
     t.ok(remedy.en.length > 10 && remedy.zh.length > 5 && !/[\n]/.test(remedy.en + remedy.zh), code)
     t.ok(ERROR_CLASS_TEXT[kind], code)

@@ -1,4 +1,4 @@
-import { ERROR_TABLE, type ErrorCode, type FallbackStatusBody, type RuntimeMetrics } from '@semibot/chat-protocol'
+import { ERROR_REMEDIES, type ErrorCode, type FallbackStatusBody, type RuntimeMetrics } from '@semibot/chat-protocol'
 import { ALERT_LEVELS } from '@semibot/metrics'
 import { describeFailure } from '../failure.ts'
 import type { OperatorApi } from '../operator-api.ts'
@@ -51,7 +51,7 @@ function checkErrors({ runtime, windowSeconds }: RuntimeMetrics): Finding {
   const message = `${percent(errorRate)} of ${total} runtime executions failed in ${windowSeconds} s`
   if (total < MIN_SAMPLES || errorRate <= ALERT_LEVELS.runtimeErrorRate) return ok('errors', message)
   const [code, count] = Object.entries(byCode).reduce((most, next) => (next[1] > most[1] ? next : most), ['', 0])
-  const remedy = code in ERROR_TABLE ? ERROR_TABLE[code as ErrorCode].remedy.en : `see docs/error-codes.md`
+  const remedy = code in ERROR_REMEDIES ? ERROR_REMEDIES[code as ErrorCode].en : 'see docs/error-codes.md'
   return warn('errors', `${message}, ${count} of them ${code}`, remedy)
 }
 
