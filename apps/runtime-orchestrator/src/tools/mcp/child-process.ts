@@ -11,12 +11,13 @@ import type { StdioEndpoint } from './server-config.ts'
 const WATCH = `trap '' HUP INT TERM; read -r _; sleep ${MCP_TIMES.orphanSeconds}; kill -KILL -"$1"`
 
 export interface GroupedChild {
-  readonly pid: number | undefined
   readonly stdin: Writable
   readonly stdout: Readable
   readonly stderr: Readable
   /** Why it ended, for people; resolves when the program itself has ended and its whole group is killed. */
   readonly exited: Promise<string>
+  /** False from the moment on at which the program has ended; the rest of its output may still come. */
+  running(): boolean
   /** To the program itself. */
   terminate(): void
   /** Ends all of the group at once. */
@@ -53,7 +54,7 @@ export function startGrouped({ command, args, env, cwd }: Omit<StdioEndpoint, 'k
       child.once('close', finish)
     })
   })
-  return { pid, stdin, stdout, stderr, exited, terminate: () => terminate(child), kill }
+  return { stdin, stdout, stderr, exited, running: () => !over, terminate: () => terminate(child), kill }
 }
 
 /** Gives the function that ends the watch. Where there is no shell, as in some images, there is no watch either. */

@@ -19,8 +19,6 @@ export interface McpServerParts {
   version: string
   metrics: McpMetrics
   logger: FastifyBaseLogger
-  /** Default: Math.random. */
-  random?: () => number
 }
 
 /** The last lines of a child's standard error, for the log when it ends. */
@@ -122,7 +120,7 @@ export class McpServer {
 
   async #live(firstAttemptOver: () => void): Promise<void> {
     const { signal } = this.#closing
-    const { metrics, logger, random } = this.#parts
+    const { metrics, logger } = this.#parts
     const server = this.config.name
     for (let failures = 0; !signal.aborted; failures++) {
       const began = performance.now()
@@ -138,7 +136,7 @@ export class McpServer {
       firstAttemptOver()
       if (signal.aborted) return
       if (performance.now() - began >= MCP_TIMES.stableMs) failures = 0
-      const waitMs = backoffMs(MCP_TIMES.backoff, failures, random)
+      const waitMs = backoffMs(MCP_TIMES.backoff, failures)
       this.#noteDown(reason, waitMs)
       await delay(waitMs, undefined, { signal }).catch(() => undefined)
       if (!signal.aborted) metrics.serverRestarted(server)

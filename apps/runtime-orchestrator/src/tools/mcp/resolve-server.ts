@@ -21,7 +21,7 @@ const SECRET_LENGTH = 6
 const AUTH_SCHEME = /^(?:basic|bearer|token) +/i
 
 /** Names of headers and variables whose values are secrets even when they stand in the file as they are. */
-const SECRET_NAME = /auth|cookie|key|passw|secret|token/i
+const SECRET_NAME = /auth(?!or)|authori[sz]|cookie|key|passw|secret|token/i
 
 /** An entry that has the right shape, with its variables filled in; undefined when that brought up problems. */
 export function resolveServer(
@@ -92,6 +92,7 @@ export function resolveServer(
       refuse(['url'], url, 'an http(s) URL such as https://host/mcp, without user and password (they go into headers)')
       return undefined
     }
+    for (const [key, value] of address.searchParams) if (SECRET_NAME.test(key)) keepSecret(value)
     const all = expandAll('headers', headers)
     for (const [key, value] of Object.entries(all))
       if (!/^[\x20-\x7e]*$/.test(value)) refuse(['headers', key], value, 'visible ASCII characters and spaces alone')

@@ -50,11 +50,6 @@ export class StdioTransport implements Transport {
     this.#options = options
   }
 
-  /** For the log. */
-  get childPid(): number | undefined {
-    return this.#child?.pid
-  }
-
   async start(): Promise<void> {
     const child = startGrouped(this.#options.endpoint)
     this.#child = child
@@ -78,7 +73,7 @@ export class StdioTransport implements Transport {
   /** Resolves when the child's input has taken the message. @throws SdkError when the child is gone */
   send(message: JSONRPCMessage): Promise<void> {
     const child = this.#child
-    if (child === undefined || this.#ended || !child.stdin.writable)
+    if (child === undefined || this.#ended || !child.running() || !child.stdin.writable)
       return Promise.reject(new SdkError(SdkErrorCode.NotConnected, 'the server is not running'))
     if (child.stdin.writableLength > MCP_LIMITS.unreadBytes) this.abandon('it does not read its input')
     return new Promise((resolve, reject) => {
@@ -92,8 +87,9 @@ export class StdioTransport implements Transport {
 
   /** Ends the child: its input first, then SIGTERM, then SIGKILL to all of its group. Resolves when it is gone. */
   async close(reason = CLOSED): Promise<void> {
-    this.#reason ??= reason
     const child = this.#child
+    // Of one that has ended by itself, its own reason is told.
+    if (child === undefined || child.running()) this.#reason ??= reason
     if (child !== undefined) {
       const { stdin, term } = MCP_TIMES.closeMs
       child.stdin.end()

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { ToolEffect } from '@semibot/chat-protocol'
 import { MCP_LIMITS } from '../../constants/mcp.ts'
 import type { ToolInputSchema } from '../tool.ts'
-import { cleanText } from './clean-text.ts'
+import { cleanText, hideSecrets } from './clean-text.ts'
 import { readInputSchema } from './input-schema.ts'
 import type { McpServerConfig } from './server-config.ts'
 import { isRecord } from './server-problems.ts'
@@ -53,9 +53,12 @@ export function readToolList(config: McpServerConfig, listed: readonly unknown[]
       leftOut.push({ tool: remoteName, why: inputSchema })
       continue
     }
-    const description = describe(entry, config.name)
-    const size = Buffer.byteLength(description) + Buffer.byteLength(JSON.stringify(inputSchema.json))
-    if (found.size === MCP_LIMITS.tools) leftOut.push({ tool: remoteName, why: `there are ${found.size} others` })
+    const description = hideSecrets(describe(entry, config.name), config.secrets)
+    const shape = JSON.stringify(inputSchema.json)
+    const size = Buffer.byteLength(description) + Buffer.byteLength(shape)
+    if (config.secrets.some((secret) => shape.includes(secret)))
+      leftOut.push({ tool: remoteName, why: 'its input schema holds a secret' })
+    else if (found.size === MCP_LIMITS.tools) leftOut.push({ tool: remoteName, why: `there are ${found.size} others` })
     else if (bytes + size > MCP_LIMITS.toolsBytes)
       leftOut.push({ tool: remoteName, why: `all tools together have more than ${MCP_LIMITS.toolsBytes} bytes` })
     else {

@@ -75,6 +75,10 @@ t.test('a server over HTTP with everything', async (t) => {
 t.test('a secret that stands in the file itself is one all the same', async (t) => {
   const [server] = readOne({ url: 'http://h/', headers: { 'X-Api-Key': 'literal-key-1', accept_language: 'en-GB-x' } })
   t.same(server?.secrets, ['literal-key-1'])
+  const [query] = readOne({ url: 'http://h/mcp?apiKey=literal-key-2&page=number-two' })
+  t.same(query?.secrets, ['literal-key-2'])
+  const [child] = readOne({ command: 'x', env: { AUTHOR: 'Ada Lovelace', DB_AUTH: 'ada-lovelace' } })
+  t.same(child?.secrets, ['ada-lovelace'])
 })
 
 t.test('paths start from the folder of the file', async (t) => {

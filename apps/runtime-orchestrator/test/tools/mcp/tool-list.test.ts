@@ -139,6 +139,16 @@ t.test('the operator alone says what a tool may do', async (t) => {
   )
 })
 
+t.test('secrets of the server do not get into what the model reads', async (t) => {
+  const config = rawServer('x', { secrets: ['tok-123456'] })
+  const { tools, leftOut } = readToolList(config, [
+    { name: 'a', description: 'uses tok-123456', inputSchema: { type: 'object' } },
+    { name: 'b', inputSchema: { type: 'object', default: 'tok-123456' } }
+  ])
+  t.match(tools, [{ name: 'test__a', description: 'uses ***' }])
+  t.same(leftOut, [{ tool: 'b', why: 'its input schema holds a secret' }])
+})
+
 t.test('what all tools of a server add to a model call is bounded', async (t) => {
   const listed = Array.from({ length: 100 }, (_unused, index) => ({
     name: `t${index}`,
