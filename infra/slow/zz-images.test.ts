@@ -1,20 +1,19 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort, REPOSITORY_ROOT, type RunningProcess } from '@semibot/stack'
-import { createTestDatabase } from '@semibot/stack/test'
-import t from 'tap'
+import { createTestDatabase, testRedisUrl } from '@semibot/stack/test'
+import t, { type Test } from 'tap'
+import { exampleSettings, readCompose } from '../src/compose/read-compose.ts'
 import { buildImages, IMAGES, type ImageName, imageTag } from '../src/images/build-images.ts'
 import { findBuildah } from '../src/images/buildah.ts'
 import { type Container, createContainer, imageConfig } from '../src/images/container.ts'
 import { imageSizeBytes } from '../src/images/image-size.ts'
+import { findNginx, startNginx } from '../src/nginx/start-nginx.ts'
 
-// Builds the images of Dockerfile without a Docker engine, starts api, runtime and simulator from them, and chats.
+// Builds the images of Dockerfile without a Docker engine, starts api, runtime and simulator from them
+// with the settings of the compose project, and chats through its nginx.
 
 const MAX_IMAGE_BYTES = 250e6
-const ADMIN_TOKEN = 'images-operator-0123456789abcdef0123456789abcdef'
-const SERVICE_TOKEN = 'images-service-0123456789abcdef0123456789abcdef'
-const JWT_SECRET = 'images-secret-0123456789abcdef0123456789abcdef'
-
 const say = (line: string): void => t.comment(line)
 const buildah = await findBuildah({ log: say })
 
@@ -85,7 +84,7 @@ else {
     }
   })
 
-  await t.test('a chat goes through api, runtime and simulator', async (t) => {
+  await t.test('chats go through nginx, two apis, two runtimes and the simulator', async (t) => {
     const databaseUrl = await createTestDatabase(t, { migrated: false })
     const database = { DATABASE_URL: databaseUrl }
     t.match(await container('cli').exec(['db', 'migrate'], database), /./, 'the image cli migrates an empty database')
@@ -93,43 +92,34 @@ else {
     const key = (await container('api').exec(['semibot', 'keys', 'create', 'acme'], database)).trim()
     t.match(key, /^sb_/, 'semibot is on the PATH of the image api')
 
-    const ports = { simulator: await freePort(), runtime: await freePort(), api: await freePort() }
-    const url = (name: keyof typeof ports): string => `http://127.0.0.1:${ports[name]}`
-    const shared = {
-      ...database,
-      LLM_BASE_URL: `${url('simulator')}/v1`,
-      RUNTIME_SERVICE_TOKEN: SERVICE_TOKEN,
-      LOG_LEVEL: 'info'
-    }
-    const environments: Record<keyof typeof ports, Record<string, string>> = {
-      simulator: { SIMULATOR_PORT: String(ports.simulator) },
-      runtime: { ...shared, RUNTIME_PORT: String(ports.runtime) },
-      api: {
-        ...shared,
-        API_PORT: String(ports.api),
-        RUNTIME_SERVICE_URL: url('runtime'),
-        CHAT_RUNTIME_ENABLED_ORGS: org.slug,
-        ADMIN_TOKEN,
-        JWT_HS256_SECRET: JWT_SECRET
-      }
-    }
-    const running = new Map<ImageName, RunningProcess>()
+    const { services } = readCompose({ ...exampleSettings(), CHAT_RUNTIME_ENABLED_ORGS: org.slug })
+    const running: { name: ImageName; process: RunningProcess; url: string }[] = []
     t.teardown(async () => {
-      for (const process of running.values()) if (!process.exit) await process.stop()
+      for (const { process } of running) if (!process.exit) await process.stop()
     })
-    for (const name of ['simulator', 'runtime', 'api'] as const) {
-      const path = name === 'simulator' ? '/health' : '/ready'
-      running.set(name, await container(name).start(url(name) + path, environments[name]))
+    /** One more instance, with the settings that the compose project gives it, apart from the addresses. */
+    const start = async (name: 'simulator' | 'runtime' | 'api', addresses: Record<string, string>): Promise<string> => {
+      const portKey = `${name.toUpperCase()}_PORT`
+      const port = await freePort()
+      const url = `http://127.0.0.1:${port}`
+      const env = { ...services[name]?.environment, ...addresses, [portKey]: String(port) }
+      const process = await container(name).start(`${url}${name === 'simulator' ? '/health' : '/ready'}`, env)
+      running.push({ name, process, url })
       const { healthcheck } = await imageConfig(buildah, imageTag(name))
-      t.equal(await container(name).exec(healthcheck, environments[name]), '', `the health check of ${name} passes`)
-      await t.rejects(
-        container(name).exec(healthcheck, { ...environments[name], [`${name.toUpperCase()}_PORT`]: '9' }),
-        `the health check of ${name} fails where nothing listens`
-      )
+      t.equal(await container(name).exec(healthcheck, env), '', `the health check of ${name} passes`)
+      const elsewhere = container(name).exec(healthcheck, { ...env, [portKey]: '9' })
+      await t.rejects(elsewhere, `the health check of ${name} fails where nothing listens`)
+      return url
     }
+    const LLM_BASE_URL = `${await start('simulator', {})}/v1`
+    const stores = { ...database, REDIS_URL: testRedisUrl(t), LLM_BASE_URL }
+    const runtimes = [await start('runtime', stores), await start('runtime', stores)]
+    const api = { ...stores, RUNTIME_SERVICE_URL: runtimes.join(',') }
+    const apis = [await start('api', api), await start('api', api)]
+    const edge = await startEdge(t, apis[0] as string)
 
-    const chat = async (agentId: string): Promise<{ mode: string; content: string }> => {
-      const response = await fetch(`${url('api')}/api/v1/chat`, {
+    const chat = async (url: string, agentId: string): Promise<{ mode: string; content: string }> => {
+      const response = await fetch(`${url}/api/v1/chat`, {
         method: 'POST',
         headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
         body: JSON.stringify({ message: 'What is 17*23?', agentId, stream: false }),
@@ -142,20 +132,51 @@ else {
       if (!data) throw new Error(JSON.stringify(error))
       return { mode: data.mode, content: data.message.content }
     }
-    const answer = await chat('assistant')
-    t.equal(answer.mode, 'runtime_orchestrator', 'the runtime answers')
-    t.match(answer.content, /391/, 'with the result of its tool')
-
-    const runtime = running.get('runtime') as RunningProcess
-    t.match(await container('runtime').stop(runtime), { code: 0 }, 'the runtime ends by itself when it is asked to')
-    const direct = await chat('default')
-    t.equal(direct.mode, 'direct_llm', 'without the runtime the api answers itself')
-    t.not(direct.content, '')
-    for (const name of ['api', 'simulator'] as const) {
-      t.match(await container(name).stop(running.get(name) as RunningProcess), { code: 0 }, `${name} ends in order`)
+    for (const url of [edge, ...apis]) {
+      const answer = await chat(url, 'assistant')
+      t.equal(answer.mode, 'runtime_orchestrator', 'a runtime answers')
+      t.match(answer.content, /391/, 'with the result of its tool')
     }
+
+    const stop = async (name: ImageName): Promise<void> => {
+      for (const instance of running.filter((one) => one.name === name)) {
+        t.match(await container(name).stop(instance.process), { code: 0 }, `${name} ends in order when it is asked to`)
+      }
+    }
+    await stop('runtime')
+    const direct = await chat(edge, 'default')
+    t.equal(direct.mode, 'direct_llm', 'without a runtime the api answers itself')
+    t.not(direct.content, '')
+    await stop('api')
+    await stop('simulator')
+
     const log = outputs.get('api')?.join('\n') ?? ''
     t.match(log, /\[RuntimeAdapter\] 执行完成 耗时: \d+ms/, 'the log goes to standard output')
-    for (const secret of [SERVICE_TOKEN, ADMIN_TOKEN, JWT_SECRET, key]) t.notOk(log.includes(secret), 'without secrets')
+    const environment = services.api?.environment ?? {}
+    const secrets = ['RUNTIME_SERVICE_TOKEN', 'ADMIN_TOKEN', 'JWT_HS256_SECRET'].map(
+      (name) => environment[name] as string
+    )
+    for (const secret of [...secrets, key]) t.notOk(log.includes(secret), 'without secrets')
   })
+}
+
+/** nginx of the compose project in front of one api; resolves with its plain address. */
+async function startEdge(t: Test, apiUrl: string): Promise<string> {
+  const program = await findNginx(say)
+  if (!program) throw new Error('nginx is missing on this machine')
+  const port = await freePort()
+  const nginx = await startNginx({
+    program,
+    config: 'edge.conf.template',
+    folder: t.testdir(),
+    port,
+    replace: {
+      'listen 8080': `listen 127.0.0.1:${port}`,
+      'listen 8443': `listen 127.0.0.1:${await freePort()}`,
+      '${API_UPSTREAM}': apiUrl,
+      '${DNS_SERVER}': '127.0.0.1'
+    }
+  })
+  t.teardown(async () => void (await nginx.stop()))
+  return `http://127.0.0.1:${port}`
 }
