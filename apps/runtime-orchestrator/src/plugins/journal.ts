@@ -43,10 +43,18 @@ export function createJournal(url: string): JournalHandle {
     recordStep: (run, step) => recordStep(db, run, step),
     end: (run, status, outcome) => endDurableRun(db, run, status, outcome),
     release: (run) => releaseDurableRun(db, run),
-    isOutage: (error) => error instanceof DatabaseUnavailableError || error instanceof DatabaseTimeoutError
+    isOutage
   }
   return {
     journal,
     close: async () => void (await Promise.all([close(), lease.close()]))
   }
+}
+
+/** SQLSTATE of a table that is not there: a database that is not migrated yet has no journal yet. */
+const UNDEFINED_TABLE = '42P01'
+
+function isOutage(error: unknown): boolean {
+  if (error instanceof DatabaseUnavailableError || error instanceof DatabaseTimeoutError) return true
+  return error instanceof Error && 'code' in error && error.code === UNDEFINED_TABLE
 }
