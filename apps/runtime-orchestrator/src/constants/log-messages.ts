@@ -25,6 +25,7 @@ export const LOG = {
   certificateRefused: '[Runtime] certificate not replaced: the old one stays',
   workerReady: '[Runtime] worker takes calls',
   workerEnded: '[Runtime] worker ended by itself: it starts again',
+  workerUnanswered: '[Runtime] worker got no answer',
   workerSilent: '[Runtime] worker hangs: it is ended',
   memoryLow: '[Runtime] memory is nearly used up: no new executions',
   memoryBack: '[Runtime] memory is free again',

@@ -33,6 +33,12 @@ export interface CapacityOptions {
   draining: () => boolean
 }
 
+interface Refusal {
+  reason: RefusalReason
+  /** For the operator. */
+  detail?: string
+}
+
 /** How many executions run at once. What does not fit is refused at once: waiting here would look like a slow runtime. */
 export interface Capacity {
   readonly limit: number
@@ -57,15 +63,18 @@ export function createCapacity({ places, memory, metrics, draining }: CapacityOp
   return {
     limit,
     async check() {
-      refuseWhenClosed()
+      const closed = whyClosed()
+      if (closed !== undefined) throw refusal(closed)
       const inFlight = await places.inFlight()
-      if (inFlight >= limit) throw refused('full')
+      if (inFlight >= limit) throw refusal({ reason: 'full' })
       return inFlight
     },
     async take(executionId, orgId) {
-      refuseWhenClosed()
-      const claim = await places.claim(executionId, orgId)
-      if (claim.kind === 'refused') throw refused(claim.reason)
+      const claim = whyClosed() ?? (await places.claim(executionId, orgId))
+      if ('reason' in claim) {
+        metrics.refused(claim.reason)
+        throw refusal(claim)
+      }
       if (claim.kind === 'elsewhere') return claim
       metrics.setInFlight(++running)
       let given = false
@@ -79,14 +88,14 @@ export function createCapacity({ places, memory, metrics, draining }: CapacityOp
     }
   }
 
-  function refuseWhenClosed(): void {
-    if (draining()) throw refused('draining')
+  /** Why this process takes nothing, however many places are free. */
+  function whyClosed(): Refusal | undefined {
+    if (draining()) return { reason: 'draining' }
     const near = memory.tooNear()
-    if (near !== undefined) throw refused('memory', `${near.limit}: ${Math.round(near.ratio * 100)} % used`)
+    return near && { reason: 'memory', detail: `${near.limit}: ${Math.round(near.ratio * 100)} % used` }
   }
 
-  function refused(reason: RefusalReason, detail?: string): RequestError {
-    metrics.refused(reason)
+  function refusal({ reason, detail }: Refusal): RequestError {
     if (reason === 'draining')
       return new RequestError('SHUTTING_DOWN', 'This runtime is shutting down.', {
         retryAfterSeconds: DRAINING_RETRY_AFTER_SECONDS

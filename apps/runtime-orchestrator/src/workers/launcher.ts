@@ -84,7 +84,7 @@ export async function runLauncher(options: LauncherOptions): Promise<void> {
       fleet.send(number, { kind: 'answer', id, answer: await desk.answer(number, question) })
     } catch (error) {
       // The worker goes on without an answer, as after any silence.
-      logger.error({ err: error, worker: number }, LOG.unexpectedError)
+      logger.error({ err: error, worker: number }, LOG.workerUnanswered)
     }
   }
 
@@ -134,6 +134,12 @@ function forkWorker(number: number, environment: Record<string, string>): Worker
     send: (message: FromLauncher) => void (worker.isConnected() && worker.send(message, () => {})),
     kill: (signal) => void worker.process.kill(signal),
     onMessage: (listener) => void worker.on('message', listener),
-    onExit: (listener) => void worker.once('exit', listener)
+    onExit(listener) {
+      worker.once('exit', listener)
+      // One that could not even be started ends in an error and has no exit.
+      worker.on('error', () => {
+        if (worker.process.pid === undefined) listener(null, 'not started')
+      })
+    }
   }
 }

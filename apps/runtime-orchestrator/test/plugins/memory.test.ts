@@ -95,7 +95,7 @@ t.test('under pressure nothing new begins, and it is said once, counted and show
     })
   }
   await t.rejects(capacity.check(), { code: 'RUNTIME_OVERLOADED' }, 'a probe is refused as an execution would be')
-  t.same(refused, ['memory', 'memory', 'memory', 'memory'])
+  t.same(refused, ['memory', 'memory', 'memory'], 'a probe is no execution')
   t.same(shown, { heap: 0.934, cgroup: 0.3 })
 
   ratios = { heap: 0.5, cgroup: 0.3 }

@@ -110,7 +110,7 @@ t.test('one limit for all workers, and every execution in reach through any of t
     })
   }
   t.equal((await post(origin, '', { path: '/internal/probe', headers: ONCE })).status, 503)
-  t.equal(await sample('runtime_execution_refused_total{reason="full"}'), WORKERS + 1)
+  t.equal(await sample('runtime_execution_refused_total{reason="full"}'), WORKERS)
 
   const { request, stream, pid } = running[0]!
   const path = `/api/v1/executions/${request.executionId}`
