@@ -11,6 +11,7 @@ import {
   MODES,
   OTHER,
   PROBE_RESULTS,
+  READ_REASONS,
   REQUEST_OUTCOMES,
   SHADOW_VERDICTS,
   SHED_REASONS
@@ -81,6 +82,7 @@ export function createChatMetrics(registry: Registry, options: ChatMetricsOption
     probe: (result) => counter.probes[result].inc(),
     shadow: (verdict) => counter.shadow[verdict].inc(),
     shed: (reason) => counter.shed[reason].inc(),
+    databaseRead: (reason) => counter.reads[reason].inc(),
     healthCheck(ok, seconds) {
       healthStatus.set(ok ? 1 : 0)
       healthDuration.observe(measured(seconds))
@@ -110,6 +112,7 @@ function otherCounters(registry: Registry) {
   const probes = createCounter(registry, API_METRICS.probes)
   const shadow = createCounter(registry, API_METRICS.shadow)
   const shed = createCounter(registry, API_METRICS.shed)
+  const reads = createCounter(registry, API_METRICS.reads)
   return {
     requests: children(REQUEST_OUTCOMES, (outcome) => requests.labels(outcome)),
     fallbackExecutions: children(FALLBACK_EXECUTION_REASONS, (reason) => fallbackExecutions.labels(reason)),
@@ -117,7 +120,8 @@ function otherCounters(registry: Registry) {
     rejections: createCounter(registry, API_METRICS.breakerRejections),
     probes: children(PROBE_RESULTS, (result) => probes.labels(result)),
     shadow: children(SHADOW_VERDICTS, (verdict) => shadow.labels(verdict)),
-    shed: children(SHED_REASONS, (reason) => shed.labels(reason))
+    shed: children(SHED_REASONS, (reason) => shed.labels(reason)),
+    reads: children(READ_REASONS, (reason) => reads.labels(reason))
   }
 }
 

@@ -75,6 +75,12 @@ export const REDIS_CONNECTION_STATES = ['ready', 'down'] as const
 /** Whom a service calls over HTTP. */
 export const HTTP_PEERS = ['runtime', 'model'] as const
 
+/**
+ * Why a server answered a read: `caught_up` is the replica's; the others are the primary's, because the replica was
+ * behind, resting after a failure, failed in this read, no replica, or because there is none.
+ */
+export const READ_REASONS = ['caught_up', 'behind', 'resting', 'failed', 'not_a_replica', 'none'] as const
+
 /** Groups of statements; anything else is counted as `other`. */
 export const DATABASE_OPERATIONS = [
   'accept_turn',

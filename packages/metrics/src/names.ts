@@ -15,6 +15,7 @@ import {
   OUTPUT_RATE_BUCKETS,
   POOL_STATES,
   PROBE_RESULTS,
+  READ_REASONS,
   REDIS_COMMANDS,
   REDIS_CONNECTION_STATES,
   REFUSAL_REASONS,
@@ -152,6 +153,11 @@ export const API_METRICS = {
     }
   ),
   shed: counter('chat_shed_total', 'Work that was refused for capacity.', { reason: SHED_REASONS }),
+  reads: counter(
+    'db_reads_total',
+    'Reads that a replica may answer, by why a server answered them; caught_up are those of the replica.',
+    { reason: READ_REASONS }
+  ),
   healthStatus: gauge(
     'chat_runtime_health_status',
     '1 when the last health check of the runtime was good, else 0.',

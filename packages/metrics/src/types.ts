@@ -6,6 +6,7 @@ import type {
   MEMORY_LIMITS,
   MODES,
   PROBE_RESULTS,
+  READ_REASONS,
   REFUSAL_REASONS,
   REQUEST_OUTCOMES,
   SHADOW_VERDICTS,
@@ -25,6 +26,7 @@ export type FallbackExecutionReason = (typeof FALLBACK_EXECUTION_REASONS)[number
 export type ProbeResult = (typeof PROBE_RESULTS)[number]
 export type ShadowVerdict = (typeof SHADOW_VERDICTS)[number]
 export type ShedReason = (typeof SHED_REASONS)[number]
+export type ReadReason = (typeof READ_REASONS)[number]
 export type Step = (typeof STEPS)[number]
 export type RefusalReason = (typeof REFUSAL_REASONS)[number]
 export type MemoryLimit = (typeof MEMORY_LIMITS)[number]
@@ -87,6 +89,8 @@ export interface ChatMetrics {
   probe(result: ProbeResult): void
   shadow(verdict: ShadowVerdict): void
   shed(reason: ShedReason): void
+  /** A read that a replica may answer. */
+  databaseRead(reason: ReadReason): void
   healthCheck(ok: boolean, seconds: number): void
   /** Traces of recent attempts, for OpenMetrics; at most one for each bucket of the latency. */
   readonly exemplars: Exemplars

@@ -12,6 +12,12 @@ export const DB_POOL_MAX = 10
 /** Connections to Postgres for lists, the monitoring API and upkeep, so that they never starve chats. */
 export const DB_BACKGROUND_POOL_MAX = 4
 
+/** Connections to the replica of DATABASE_READ_URL, for lists, histories and the figures of an organisation. */
+export const DB_READ_POOL_MAX = 10
+
+/** Longest statement on the replica, after which the primary is asked. */
+export const DB_READ_STATEMENT_TIMEOUT_MS = 2000
+
 /** Longest wait for a Postgres connection before a call is answered with 503. */
 export const DB_CONNECTION_TIMEOUT_MS = 500
 

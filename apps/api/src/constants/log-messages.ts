@@ -47,6 +47,8 @@ export const LOG = {
   redisMissing: 'Redis cannot be reached; this process works without it',
   wrongAdminToken: 'wrong admin token',
   postgresConnectionBroke: 'a Postgres connection broke; the pool replaces it',
+  replicaLost: 'the Postgres replica cannot be used; the primary answers its reads',
+  replicaBack: 'the Postgres replica is used again',
   ordersNotRead: "operators' orders were not looked up",
   historyNotRead: 'the history of the fallback could not be read'
 } as const

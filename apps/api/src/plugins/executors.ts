@@ -102,7 +102,8 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
         if (agent !== undefined) agents.set(key, agent)
         return agent
       },
-      findExecution: (scope, executionId) => findExecution(app.db, scope.orgId, scope.userId, executionId),
+      findExecution: ({ orgId, userId }, executionId) =>
+        app.reads.read((db) => findExecution(db, orgId, userId, executionId)),
       mirror,
       shadow,
       follow: async (executionId, after) => {

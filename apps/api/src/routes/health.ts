@@ -12,6 +12,7 @@ export interface HealthOptions {
 const REPORT_MS = 1000
 
 const RUNTIME_OFF: DependencyReport = { state: 'off', detail: 'the configuration sends no chat to it' }
+const REPLICA_LOST: DependencyReport = { state: 'down', detail: 'the primary answers its reads' }
 const REDIS_OFF: DependencyReport = { state: 'off', detail: 'no REDIS_URL; state is kept in this process' }
 
 /**
@@ -35,6 +36,7 @@ async function report(app: FastifyInstance): Promise<ReadyReport> {
     status: postgres.migrated ? 'ready' : 'migrations_missing',
     dependencies: {
       postgres: postgres.report,
+      ...(env.DATABASE_READ_URL && { 'postgres replica': app.reads.isResting ? REPLICA_LOST : { state: 'up' } }),
       redis: app.redisPool?.report() ?? REDIS_OFF,
       ...Object.fromEntries(names.map((name, index) => [name, runtimes[index] ?? RUNTIME_OFF])),
       llm

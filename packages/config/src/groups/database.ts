@@ -1,4 +1,4 @@
-import { defineGroup, key } from '../key.ts'
+import { defineGroup, key, optionalKey } from '../key.ts'
 import { integer } from '../kinds.ts'
 import { postgresUrl } from '../url-kinds.ts'
 
@@ -16,6 +16,11 @@ export const databaseGroup = defineGroup({
       secret: 'password',
       doc: 'The database. Required in production.',
       setByStart: 'the PostgreSQL that it starts'
+    }),
+    DATABASE_READ_URL: optionalKey({
+      kind: postgresUrl(),
+      secret: 'password',
+      doc: 'A streaming replica of the database, for reads. Unset: the database answers them itself.'
     }),
     MESSAGE_RETENTION_DAYS: key({
       kind: integer({ min: 0, max: 36_500, zero: 'keep for ever' }),

@@ -31,6 +31,8 @@ export interface ReadsOptions {
 }
 
 export interface Reads {
+  /** Whether the replica is left alone at the moment. */
+  readonly isResting: boolean
   /**
    * Runs a read, on the replica where that shows everything committed before this call, by whatever process, else on
    * the primary. `query` may run twice, so it must change nothing. @throws what `query` throws on the primary
@@ -45,6 +47,7 @@ export function createReads(options: ReadsOptions): Reads {
   const { primary, replica, onRead } = options
   if (replica !== undefined) return new ReplicaReads({ ...options, replica })
   return {
+    isResting: false,
     read(query) {
       onRead?.('none')
       return query(primary)
@@ -63,9 +66,13 @@ class ReplicaReads implements Reads {
     this.#written = new WrittenPosition(options.primary)
   }
 
+  get isResting(): boolean {
+    return this.#restsUntil !== undefined
+  }
+
   async read<T>(query: (db: Kysely<Database>) => Promise<T>): Promise<T> {
     const { primary, onRead } = this.#options
-    if (this.#isResting()) {
+    if (this.#leavesAlone()) {
       onRead?.('resting')
       return query(primary)
     }
@@ -119,7 +126,7 @@ class ReplicaReads implements Reads {
   }
 
   /** When the rest is over one read tries the replica; until it has an answer the others stay with the primary. */
-  #isResting(): boolean {
+  #leavesAlone(): boolean {
     if (this.#restsUntil === undefined) return false
     const now = performance.now()
     if (now < this.#restsUntil) return true

@@ -29,7 +29,7 @@ const tags = ['sessions']
 
 /** Sessions and their messages: an end user sees its own, a service without x-user-id the whole organisation's. */
 export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
-  const { db } = app
+  const { db, reads } = app
 
   app.get(
     '/sessions',
@@ -41,7 +41,8 @@ export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
         response: { 200: listEnvelope(sessionSchema) }
       }
     },
-    async ({ caller, query }) => toList(await listSessions(db, caller.orgId, caller.userId, query), toBody)
+    async ({ caller, query }) =>
+      toList(await reads.read((db) => listSessions(db, caller.orgId, caller.userId, query)), toBody)
   )
 
   app.post(
@@ -73,7 +74,8 @@ export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
   app.get(
     '/sessions/:sessionId',
     { schema: { tags, summary: 'One session', params, response: { 200: envelope(sessionSchema) } } },
-    async ({ caller, params: { sessionId } }) => toAnswer(await getSession(db, caller.orgId, caller.userId, sessionId))
+    async ({ caller: { orgId, userId }, params: { sessionId } }) =>
+      toAnswer(await reads.read((db) => getSession(db, orgId, userId, sessionId)))
   )
 
   app.patch(
@@ -120,8 +122,8 @@ export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
         response: { 200: listEnvelope(messageSchema) }
       }
     },
-    async ({ caller, params: { sessionId }, query }) => {
-      const page = await listMessages(db, caller.orgId, caller.userId, sessionId, query)
+    async ({ caller: { orgId, userId }, params: { sessionId }, query }) => {
+      const page = await reads.read((db) => listMessages(db, orgId, userId, sessionId, query))
       if (page === undefined) throw noSuchSession()
       return toList(page, toMessageBody)
     }

@@ -59,7 +59,7 @@ export const metricsRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     async ({ params }) => {
       const { id, slug } = await findOrganizationOrThrow(app.backgroundDb, params.orgId)
-      const figures = await orgMetrics(app.backgroundDb, id, RECENT_SECONDS)
+      const figures = await app.backgroundReads.read((db) => orgMetrics(db, id, RECENT_SECONDS))
       return { success: true as const, data: { orgId: id, orgSlug: slug, ...figures } }
     }
   )
