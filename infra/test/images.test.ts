@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { REPOSITORY_ROOT } from '@semibot/stack'
 import hcl from 'hcl2-parser'
 import t from 'tap'
-import { IMAGES } from '../src/images/build-images.ts'
+import { IMAGES } from '../src/images/image-names.ts'
 
 const dockerfile = readFileSync(join(REPOSITORY_ROOT, 'Dockerfile'), 'utf8')
 const bakeText = readFileSync(join(REPOSITORY_ROOT, 'docker-bake.hcl'), 'utf8')

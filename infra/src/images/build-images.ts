@@ -1,16 +1,7 @@
 import { arch } from 'node:process'
 import type { Buildah } from './buildah.ts'
+import { type ImageName, imageTag } from './image-names.ts'
 import { LOCAL_BASES, makeLocalBases } from './local-bases.ts'
-
-/** The targets of Dockerfile that become images. */
-export const IMAGES = ['api', 'runtime', 'simulator', 'cli'] as const
-
-export type ImageName = (typeof IMAGES)[number]
-
-/** Of an image that was built here. */
-export function imageTag(name: ImageName): string {
-  return `localhost/semibot-${name}:local`
-}
 
 export interface BuildOptions {
   names: readonly ImageName[]

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { REPOSITORY_ROOT } from '@semibot/stack'
-import { buildImages, IMAGES, type ImageName, imageTag } from './build-images.ts'
+import { buildImages } from './build-images.ts'
 import { findBuildah } from './buildah.ts'
+import { IMAGES, type ImageName, imageTag } from './image-names.ts'
 import { imageSizeBytes } from './image-size.ts'
 
 // `node scripts/run.mjs images [name...]`: builds the images of Dockerfile where there is no Docker
