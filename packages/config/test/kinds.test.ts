@@ -154,7 +154,8 @@ t.test('every number that is accepted is finite, whatever the text', async () =>
     fc.property(fc.constantFrom(...numeric), texts, ({ key }, text) => {
       const { readings } = inspectEnv(ALL_GROUPS, { environment: { [key]: text }, ...noFile })
       const { value, problem } = readings.get(key)!
-      return problem !== undefined || (Number.isFinite(value) && (value as number) >= 0)
+      const unset = text.trim() === '' && value === undefined
+      return problem !== undefined || unset || (Number.isFinite(value) && (value as number) >= 0)
     }),
     { numRuns: 500 }
   )
