@@ -103,6 +103,7 @@ export async function runService(options: RunServiceOptions): Promise<void> {
   try {
     await Promise.race([begin(), tooLate.promise])
     clearTimeout(timer)
+    if (managed === undefined) tellProcessManager()
   } catch (error) {
     const message = startupMessage(error, listen)
     if (message === undefined) logger.fatal({ err: error }, 'the service could not start')
@@ -110,6 +111,14 @@ export async function runService(options: RunServiceOptions): Promise<void> {
     await service.flush()
     process.exit(1)
   }
+}
+
+/**
+ * Says to pm2, which has started this process with a channel and `wait_ready`, that it takes calls. Nothing happens where
+ * there is no channel, or nobody listens.
+ */
+export function tellProcessManager(): void {
+  process.send?.('ready', undefined, undefined, () => {})
 }
 
 /** What to do about a start that failed; undefined when only the error itself can tell. */

@@ -20,9 +20,19 @@ function launch(t: Test, options: { port?: number; graceMs?: number; file?: stri
   t.teardown(() => child.kill('SIGKILL'))
   const output = text(child.stdout!)
   const exit = once(child, 'close')
-  const next = async () => (await once(child, 'message'))[0] as { port: number; reloads: number }
+  const said: unknown[] = []
+  const reports: { port: number; reloads: number }[] = []
+  child.on('message', (message) => {
+    said.push(message)
+    if (message !== 'ready') reports.push(message as { port: number; reloads: number })
+  })
+  const next = async () => {
+    while (reports.length === 0) await once(child, 'message')
+    return reports.shift() as { port: number; reloads: number }
+  }
   return {
     child,
+    said,
     next,
     async ended() {
       const [code, signal] = (await exit) as [number | null, string | null]
@@ -49,6 +59,15 @@ t.test('SIGTERM: streams get their terminal event, the log is complete, the exit
   t.ok(connection.text.endsWith('data: terminal\n\n\r\n0\r\n\r\n'))
   t.ok(messages.includes('SIGTERM: shutting down'))
   t.equal(messages.at(-1), 'shut down')
+})
+
+t.test('a process manager that waits for it is told that the service listens', async (t) => {
+  const service = launch(t)
+  await service.next()
+  t.ok(service.said.includes('ready'))
+  const broken = launch(t, { fault: 'startup error' })
+  await broken.ended()
+  t.notOk(broken.said.includes('ready'), 'not when it could not start')
 })
 
 t.test('SIGINT does the same', async (t) => {
