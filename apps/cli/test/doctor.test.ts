@@ -1,8 +1,10 @@
+import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
-import { createServer as createTcpServer, type Socket } from 'node:net'
+import { createServer as createSecureServer } from 'node:https'
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createDatabase } from '@semibot/db'
-import { createTestDatabase, missingRedis, testRedisUrl } from '@semibot/stack/test'
+import { createTestDatabase, makeCertificate, missingRedis, testRedisUrl } from '@semibot/stack/test'
 import { sql } from 'kysely'
 import t from 'tap'
 import { checkDisk, checkLoad } from '../src/doctor/check-machine.ts'
@@ -55,6 +57,23 @@ t.test('everything is fine: each line says ok, exit code 0', async (t) => {
     )
   )
   t.equal(outcome.stderr, '')
+})
+
+t.test('a runtime with a certificate of an own authority is asked with RUNTIME_TLS_CA', async (t) => {
+  const certificate = makeCertificate()
+  const server = createSecureServer(certificate, healthy).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const ca = join(t.testdir({ 'ca.pem': certificate.cert }), 'ca.pem')
+  for (const [file, state, message] of [
+    [ca, 'ok', /is ready/],
+    ['', 'warn', /self-signed certificate.* at https:/],
+    ['/none.pem', 'warn', /\/none\.pem/]
+  ] as const) {
+    const { findings } = await doctor({ RUNTIME_SERVICE_URL: url, RUNTIME_TLS_CA: file })
+    t.match(of(findings, 'runtime'), { state, message }, `${state}: ${String(message)}`)
+  }
 })
 
 t.test('nothing runs: what is needed fails with what to do, the runtime only warns', async (t) => {

@@ -1,4 +1,5 @@
-import { request } from 'undici'
+import { readFileSync } from 'node:fs'
+import { Agent, request } from 'undici'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
 const TIMEOUT_MS = 3000
@@ -13,6 +14,8 @@ interface Service {
   /** Chats work without it. */
   readonly optional: boolean
   readonly advice: string
+  /** PEM file of the authority that its certificate is signed by, for https:. Default: those that Node.js knows. */
+  readonly caFile?: string | undefined
 }
 
 function reasonOf(error: unknown): string {
@@ -21,9 +24,15 @@ function reasonOf(error: unknown): string {
   return error.message || ('code' in error ? String(error.code) : error.name)
 }
 
-async function get(url: string): Promise<{ status: number; text: string }> {
-  const { statusCode, body } = await request(url, { signal: AbortSignal.timeout(TIMEOUT_MS), reset: true })
-  return { status: statusCode, text: (await body.text()).slice(0, MAX_READ) }
+async function get(url: string, caFile: string | undefined): Promise<{ status: number; text: string }> {
+  const dispatcher = new Agent(caFile === undefined ? {} : { connect: { ca: readFileSync(caFile) } })
+  try {
+    const signal = AbortSignal.timeout(TIMEOUT_MS)
+    const { statusCode, body } = await request(url, { signal, dispatcher, reset: true })
+    return { status: statusCode, text: (await body.text()).slice(0, MAX_READ) }
+  } finally {
+    await dispatcher.destroy()
+  }
 }
 
 interface ReadyBody {
@@ -43,10 +52,10 @@ function checkDependencies({ name, url }: Service, text: string): Finding {
 
 /** Asks GET /health, then GET /ready. */
 export async function checkService(service: Service): Promise<Finding> {
-  const { name, url, advice } = service
+  const { name, url, advice, caFile } = service
   const bad = service.optional ? warn : fail
   try {
-    const health = await get(`${url}/health`)
+    const health = await get(`${url}/health`, caFile)
     if (health.status !== 200 || !/"status"\s*:\s*"(healthy|draining)"/.test(health.text)) {
       return bad(
         name,
@@ -54,7 +63,7 @@ export async function checkService(service: Service): Promise<Finding> {
         `is another program on this port? ${advice}`
       )
     }
-    const ready = await get(`${url}/ready`)
+    const ready = await get(`${url}/ready`, caFile)
     if (ready.status === 200) return checkDependencies(service, ready.text)
     return bad(name, `${url} is up and not ready: ${ready.text.slice(0, MAX_SHOWN)}`, `see ${url}/ready and its log`)
   } catch (error) {

@@ -61,6 +61,7 @@ export async function runChecks(sources: Sources): Promise<Finding[]> {
     value('CHAT_EXECUTION_MODE') === 'runtime_orchestrator' || (Array.isArray(enabled) && enabled.length > 0)
   const { api, runtimes, adminToken } = addresses(inspection, sources)
   const redisUrl = value('REDIS_URL')
+  const caFile = value('RUNTIME_TLS_CA')
   const [database, redis, apiFinding, ...runtimeFindings] = await Promise.all([
     checkChosenDatabase(sources),
     checkRedis(typeof redisUrl === 'string' ? redisUrl : undefined, Number(value('API_INSTANCES') ?? 1)),
@@ -70,6 +71,7 @@ export async function runChecks(sources: Sources): Promise<Finding[]> {
         name: 'runtime',
         url,
         optional: !usesRuntime,
+        caFile: typeof caFile === 'string' ? caFile : undefined,
         advice: 'start it (npm start), or correct RUNTIME_SERVICE_URL; chats are answered by direct_llm meanwhile'
       })
     )
