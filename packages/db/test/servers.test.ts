@@ -1,4 +1,4 @@
-import { createTestDatabase } from '@semibot/stack/test'
+import { createTestDatabase, findPostgres15, startPostgres15 } from '@semibot/stack/test'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 import {
@@ -17,7 +17,6 @@ import {
   searchMessages,
   sweepOrphans
 } from '../src/index.ts'
-import { findPostgres15, startPostgres15 } from './helpers/postgres-15.ts'
 import { endOf, newTurn } from './helpers/turns.ts'
 
 /** A database that belongs to an ordinary role, as in production. */
@@ -79,5 +78,5 @@ t.test('migrations and queries run on PostgreSQL 15, for the owner of the databa
     t.comment('PostgreSQL 15 is not installed here: nothing was checked on it')
     return
   }
-  await exercise(t, await createOwnedDatabase(await startPostgres15(t, programs)))
+  await exercise(t, await createOwnedDatabase((await startPostgres15(t, programs)).adminUrl))
 })
