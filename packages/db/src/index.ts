@@ -111,6 +111,7 @@ export { type FoundMessage, searchMessages } from './search-messages.ts'
 export {
   type AdoptedExecution,
   adoptOrphans,
+  countInstances,
   heartbeat,
   ORPHAN_MESSAGE,
   retireInstance,

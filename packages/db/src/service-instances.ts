@@ -36,6 +36,14 @@ export async function heartbeat(db: Kysely<Database>, instance: ServiceInstance)
       seen_at = now()`.execute(db)
 }
 
+/** How many processes of a kind are alive: those that have said so in the last 10 seconds, see `heartbeat`. */
+export async function countInstances(db: Kysely<Database>, kind: string): Promise<number> {
+  const { rows } = await sql<{ count: number }>`
+    select count(*)::int as count from service_instances
+    where kind = ${kind} and seen_at > now() - interval '10 seconds'`.execute(db)
+  return rows[0]?.count ?? 0
+}
+
 /** Says that the process ends: what it left running counts as orphaned from now on. */
 export async function retireInstance(db: Kysely<Database>, id: string): Promise<void> {
   await db.deleteFrom('service_instances').where('id', '=', id).execute()

@@ -1,4 +1,4 @@
-import { isMigrated } from '@semibot/db'
+import { countInstances, isMigrated } from '@semibot/db'
 import { type DependencyReport, type Drain, healthRoutes, type ReadyReport } from '@semibot/service-kit'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import type { ApiEnv } from '../env.ts'
@@ -37,7 +37,7 @@ async function report(app: FastifyInstance): Promise<ReadyReport> {
     dependencies: {
       postgres: postgres.report,
       ...(env.DATABASE_READ_URL && { 'postgres replica': app.reads.isResting ? REPLICA_LOST : { state: 'up' } }),
-      redis: app.redisPool?.report() ?? REDIS_OFF,
+      redis: app.redisPool?.report() ?? redisOff(postgres.apis),
       ...Object.fromEntries(names.map((name, index) => [name, runtimes[index] ?? RUNTIME_OFF])),
       llm
     }
@@ -49,15 +49,23 @@ function mayUseRuntime(env: ApiEnv): boolean {
   return env.CHAT_EXECUTION_MODE === 'runtime_orchestrator' || env.CHAT_RUNTIME_ENABLED_ORGS.length > 0
 }
 
+/** Right for one process; several of them would each decide for themselves. */
+function redisOff(apis: number): DependencyReport {
+  if (apis <= 1) return REDIS_OFF
+  return { state: 'off', detail: `no REDIS_URL, and ${apis} api processes: each decides the fallback by itself` }
+}
+
 /** An unreachable database says nothing about its migrations, so it never makes the process not ready. */
-async function checkPostgres({ backgroundDb, log }: FastifyInstance) {
+async function checkPostgres({ backgroundDb, redisPool, log }: FastifyInstance) {
+  const hasRedis = redisPool !== null
   try {
     const migrated = await isMigrated(backgroundDb)
+    const apis = migrated && !hasRedis ? await countInstances(backgroundDb, 'api') : 1
     const result: DependencyReport = migrated ? { state: 'up' } : { state: 'up', detail: 'migrations are missing' }
-    return { migrated, report: result }
+    return { migrated, apis, report: result }
   } catch (error) {
     log.debug({ err: error }, 'Postgres does not answer the readiness check')
-    return { migrated: true, report: { state: 'down', detail: 'cannot be used' } satisfies DependencyReport }
+    return { migrated: true, apis: 1, report: { state: 'down', detail: 'cannot be used' } satisfies DependencyReport }
   }
 }
 

@@ -47,6 +47,19 @@ t.test('with everything there, each dependency is named and up', async (t) => {
   t.equal(started, 0, 'and no model call')
 })
 
+t.test('several processes that share nothing say so', async (t) => {
+  const { app: one, databaseUrl } = await buildTestApp(t)
+  const alone = (await one.inject('/ready')).json()
+  t.equal(alone.dependencies.redis.detail, 'no REDIS_URL; state is kept in this process')
+  await buildTestApp(t, { DATABASE_URL: databaseUrl })
+  const expected = 'no REDIS_URL, and 2 api processes: each decides the fallback by itself'
+  await waitFor(async () => (await one.inject('/ready')).json().dependencies.redis.detail === expected, {
+    timeoutMs: 20_000,
+    what: 'both to be counted'
+  })
+  t.equal((await one.inject('/ready')).statusCode, 200, 'chats are served all the same')
+})
+
 t.test('a runtime that no chat is sent to is not asked', async (t) => {
   const runtime = await startHealthServer(t, 200)
   const { app } = await buildTestApp(t, { RUNTIME_SERVICE_URL: runtime.url })

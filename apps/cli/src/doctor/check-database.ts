@@ -1,5 +1,11 @@
 import { maskPassword } from '@semibot/config'
-import { createDatabase, type DatabaseHandle, DatabaseUnavailableError, migrationStatus } from '@semibot/db'
+import {
+  countInstances,
+  createDatabase,
+  type DatabaseHandle,
+  DatabaseUnavailableError,
+  migrationStatus
+} from '@semibot/db'
 import { sql } from 'kysely'
 import type { DatabaseChoice } from '../database-url.ts'
 import { describeFailure } from '../failure.ts'
@@ -22,14 +28,6 @@ async function checkMigrations(db: DatabaseHandle['db']): Promise<Finding> {
   const missing = migrations.filter(({ executedAt }) => executedAt === null).length
   if (missing === 0) return ok('migrations', `all ${migrations.length} have run`)
   return fail('migrations', `${missing} of ${migrations.length} are missing`, 'run: semibot db migrate')
-}
-
-/** Api processes that have said so lately; their heartbeat is one each 2 s. */
-async function countApis(db: DatabaseHandle['db']): Promise<number> {
-  const { rows } = await sql<{ count: number }>`
-    select count(*)::int as count from service_instances
-    where kind = 'api' and seen_at > now() - interval '10 seconds'`.execute(db)
-  return rows[0]?.count ?? 0
 }
 
 async function checkStatements(db: DatabaseHandle['db']): Promise<Finding> {
@@ -60,7 +58,7 @@ export async function checkDatabase(choice: DatabaseChoice): Promise<DatabaseFin
     const migrations = await checkMigrations(handle.db)
     if (migrations.state !== 'ok') return { findings: [server, migrations], apiProcesses: undefined }
     const findings = [server, migrations, await checkStatements(handle.db)]
-    return { findings, apiProcesses: await countApis(handle.db) }
+    return { findings, apiProcesses: await countInstances(handle.db, 'api') }
   } catch (error) {
     const advice = 'npm start brings one up; for another, set DATABASE_URL'
     const reason = error instanceof DatabaseUnavailableError ? error.message : describeFailure(error).message
