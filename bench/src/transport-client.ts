@@ -15,6 +15,8 @@ export interface TransportLoad {
   /** Streams of one connection, for HTTP/2. */
   streamsPerConnection: number
   streams: number
+  /** The bare relay is asked, which passes on what the model server writes. */
+  relay: boolean
 }
 
 export interface TransportResult {
@@ -29,7 +31,8 @@ export interface TransportResult {
 
 /** Starts of streams are spread over this time. */
 const RAMP_MS = 1000
-const MARK = /"delta":"t(\d{13}\.\d{3}) /
+/** A chunk's text begins with the time at which the model server wrote it, see upstream.ts. */
+const MARK = /"(?:delta|content)":"t(\d{13}\.\d{3}) /
 
 const load = JSON.parse(process.env.LOAD ?? '{}') as TransportLoad
 const dispatcher = new Agent({
@@ -53,21 +56,25 @@ async function one(index: number): Promise<void> {
       {
         dispatcher,
         origin: load.origin,
-        path: '/api/v1/execute/stream',
+        path: load.relay ? '/relay' : '/api/v1/execute/stream',
         headers: { 'content-type': 'application/json', authorization: `Bearer ${load.token}` },
-        body: JSON.stringify(request()),
+        body: JSON.stringify(load.relay ? { stream: true } : request()),
         signal: AbortSignal.timeout(50_000)
       },
       {
         onEvent: ({ event, data }) => {
           if (event === 'execution.started') firsts.push(performance.now() - sent)
           if (event === 'execution.completed') ended = true
-          if (event !== 'message.delta') return
+          if (event !== 'message.delta' && !load.relay) return
           const written = Number(MARK.exec(data)?.[1])
           if (written > 0) lags.push(performance.timeOrigin + performance.now() - written)
+        },
+        onOpen: () => {
+          if (load.relay) firsts.push(performance.now() - sent)
         }
       }
     )
+    ended ||= load.relay
   } catch {
     ended = false
   }

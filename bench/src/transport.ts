@@ -11,9 +11,10 @@ import { median } from './print-table.ts'
 import { usageOf } from './process-usage.ts'
 import type { TransportLoad, TransportResult } from './transport-client.ts'
 
-const USAGE = `HTTP/2 against HTTP/1.1 between api and runtime, and two workers against one, side by side in one run.
+const USAGE = `A runtime against a bare relay, HTTP/2 against HTTP/1.1 between api and runtime, and two workers against one, side by
+side in one run.
 
-  node --conditions=@semibot/source bench/src/transport.ts            about five minutes: four rounds
+  node --conditions=@semibot/source bench/src/transport.ts            about six minutes: four rounds
   node --conditions=@semibot/source bench/src/transport.ts --quick    about a minute: one round
 
 Exits with 1 when a stream was lost.`
@@ -30,11 +31,14 @@ interface Transport {
   name: string
   secure: boolean
   workers?: number
+  /** No runtime: Fastify takes the request, undici asks the model server, the body goes back as a stream. */
+  relay?: boolean
   http2: boolean
   streamsPerConnection: number
 }
 
 const TRANSPORTS: Transport[] = [
+  { name: 'bare relay, HTTP/1.1', secure: false, http2: false, streamsPerConnection: 1, relay: true },
   { name: 'HTTP/1.1, plain', secure: false, http2: false, streamsPerConnection: 1 },
   { name: 'HTTP/1.1, TLS', secure: true, http2: false, streamsPerConnection: 1 },
   { name: 'HTTP/2, TLS, 16 per connection', secure: true, http2: true, streamsPerConnection: 16 },
@@ -74,9 +78,14 @@ async function start(
   return running
 }
 
-async function startRuntime(upstream: string, { secure, workers = 1 }: Transport): Promise<Runtime> {
+async function startRuntime(upstream: string, { secure, workers = 1, relay = false }: Transport): Promise<Runtime> {
   const port = await freePort()
   const origin = `http${secure ? 's' : ''}://127.0.0.1:${port}`
+  if (relay) {
+    const pipe = join(import.meta.dirname, 'pipe.ts')
+    const { pid } = await start('relay', pipe, { PORT: String(port), UPSTREAM: upstream }, { line: /listens/ })
+    return { pid, origin }
+  }
   const tls = { RUNTIME_TLS_CERT: join(folder, 'cert.pem'), RUNTIME_TLS_KEY: join(folder, 'key.pem') }
   const env = {
     ENV_FILE: '/dev/null',
@@ -110,9 +119,9 @@ function cpuSecondsOf(pid: number): number {
 
 /** One load over one transport, by a client process of its own. */
 async function measure(transport: Transport, runtime: Runtime, streams: number) {
-  const { http2, streamsPerConnection, secure } = transport
+  const { http2, streamsPerConnection, secure, relay = false } = transport
   const load: TransportLoad = {
-    ...{ origin: runtime.origin, token, http2, streamsPerConnection, streams },
+    ...{ origin: runtime.origin, token, http2, streamsPerConnection, streams, relay },
     ...(secure ? { ca: certificate.cert } : {})
   }
   const before = cpuSecondsOf(runtime.pid)
@@ -125,7 +134,7 @@ async function measure(transport: Transport, runtime: Runtime, streams: number) 
   const perChunk = 1e6 / (streams * CHUNKS)
   return {
     figures: {
-      'runtime, CPU us per chunk': runtimeSeconds * perChunk,
+      'server, CPU us per chunk': runtimeSeconds * perChunk,
       'client, CPU us per chunk': result.cpuSeconds * perChunk,
       'first event p50 ms': result.firstEventP50Ms,
       'first event p99 ms': result.firstEventP99Ms,
@@ -144,7 +153,7 @@ try {
   const upstream = `http://127.0.0.1:${upstreamPort}`
   const runtimes = new Map<string, Runtime>()
   const runtimeOf = async (transport: Transport): Promise<Runtime> => {
-    const key = `${transport.secure} ${transport.workers}`
+    const key = `${transport.secure} ${transport.workers} ${transport.relay}`
     const runtime = runtimes.get(key) ?? (await startRuntime(upstream, transport))
     runtimes.set(key, runtime)
     return runtime
@@ -173,7 +182,7 @@ try {
 if (lost > 0) console.error(`${lost} chunks or streams were lost: the figures are not to be trusted`)
 process.exit(lost > 0 ? 1 : 0)
 
-/** The median of each figure, and as a multiple of plain HTTP/1.1. */
+/** The median of each figure, and as a multiple of the bare relay's. */
 function print(counts: number[]): void {
   for (const streams of counts) {
     console.log(`\n| ${streams} streams of 50 chunks/s | ${TRANSPORTS.map(({ name }) => name).join(' | ')} |`)
