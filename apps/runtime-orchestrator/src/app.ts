@@ -66,7 +66,10 @@ export async function buildApp(loaded: ServiceEnv, { logger, droppedLines, moreT
   const models = createModels(env)
   const { connections } = models.provider
   if (connections !== undefined) dependencyMetrics.observeHttpClient('model', connections)
-  const { journal, close: closeJournal } = createJournal(env.DATABASE_URL)
+  const { journal, close: closeJournal } = createJournal(env.DATABASE_URL, {
+    down: (error) => app.log.warn({ err: error }, LOG.journalDown),
+    up: () => app.log.info(LOG.journalUp)
+  })
   const engines = createEngines({ env, instance, models, tools, database, journal, metrics, tracing, logger: app.log })
   // Half of the grace is for runs to end by themselves, the rest to give them away where nothing is under way.
   drain.onDrain(() => setTimeout(engines.handOver, env.SHUTDOWN_GRACE_MS / 2).unref())

@@ -31,6 +31,8 @@ export const LOG = {
   memoryBack: '[Runtime] memory is free again',
   tracesDown: '[Runtime] trace collector takes no spans: executions go on without',
   tracesUp: '[Runtime] trace collector takes spans again',
+  journalDown: '[Runtime] journal unavailable: runs of agents with tools wait until it is back',
+  journalUp: '[Runtime] journal available',
   databaseDown: '[Runtime] database unavailable: search_history answers with an error until it is back',
   databaseUp: '[Runtime] database available'
 } as const

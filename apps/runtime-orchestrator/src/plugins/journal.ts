@@ -26,15 +26,25 @@ export interface JournalHandle {
   close(): Promise<void>
 }
 
+/** Told once when the journal goes away, and once when it is back. */
+export interface JournalWatch {
+  down(error: unknown): void
+  up(): void
+}
+
+const UNWATCHED: JournalWatch = { down: () => undefined, up: () => undefined }
+
 /** The journal of durable runs in Postgres. Nothing is connected before the first call. */
-export function createJournal(url: string): JournalHandle {
+export function createJournal(url: string, watch = UNWATCHED): JournalHandle {
+  let isAway = false
   const open = (applicationName: string, max: number, statementTimeoutMs: number) =>
     createDatabase({ url, max, applicationName, connectionTimeoutMs: DB_CONNECT_TIMEOUT_MS, statementTimeoutMs })
   const { db, close } = open('semibot-runtime-journal', JOURNAL_POOL_MAX, DB_STATEMENT_TIMEOUT_MS)
   // The lease has a connection of its own: behind a queue it would lapse while this process lives.
   const lease = open('semibot-runtime-lease', LEASE_POOL_MAX, LEASE_MS)
   const journal: Journal = {
-    renewLease: (instance) => renewLease(lease.db, instance, LEASE_MS),
+    // Sent all the time: it shows how the journal is before a run needs it.
+    renewLease: (instance) => noting(renewLease(lease.db, instance, LEASE_MS)),
     endLease: (instance) => endLease(lease.db, instance),
     begin: (run) => beginDurableRun(db, run),
     claim: (run) => claimDurableRun(db, run, LEASE_MS),
@@ -45,6 +55,19 @@ export function createJournal(url: string): JournalHandle {
     release: (run) => releaseDurableRun(db, run),
     isOutage
   }
+  async function noting<T>(call: Promise<T>): Promise<T> {
+    try {
+      const result = await call
+      if (isAway) watch.up()
+      isAway = false
+      return result
+    } catch (error) {
+      if (!isAway) watch.down(error)
+      isAway = true
+      throw error
+    }
+  }
+
   return {
     journal,
     close: async () => void (await Promise.all([close(), lease.close()]))
