@@ -5,7 +5,6 @@ import type { Database } from './schema.ts'
 import { createTypedPool } from './typed-pool.ts'
 
 const TYPE_INT8 = 20
-const LOCK_TIMEOUT_MS = 2000
 const IDLE_IN_TRANSACTION_MS = 10_000
 // Over the server's own limit: only a server that does not answer at all is cut off by the client.
 const CLIENT_MARGIN_MS = 2000
@@ -19,6 +18,8 @@ export interface DatabaseOptions {
   applicationName: string
   /** Longest statement. Default 5000. */
   statementTimeoutMs?: number | undefined
+  /** Longest wait for a lock. Default 2000. */
+  lockTimeoutMs?: number | undefined
   /** Longest wait for a free or a new connection. Default 500. */
   connectionTimeoutMs?: number | undefined
   /** Told when an idle connection breaks; the pool replaces it by itself. */
@@ -36,8 +37,8 @@ export interface DatabaseHandle {
 }
 
 /**
- * Opens a pool of connections; the first is made by the first query. Locks are waited for 2 s and a
- * transaction may idle for 10 s. Queries throw DatabaseUnavailableError and DatabaseTimeoutError.
+ * Opens a pool of connections; the first is made by the first query. A transaction may idle
+ * for 10 s. Queries throw DatabaseUnavailableError and DatabaseTimeoutError.
  * @throws TypeError when `url` is not a URL; the text does not repeat it, since it holds a password.
  */
 export function createDatabase(options: DatabaseOptions): DatabaseHandle {
@@ -68,6 +69,7 @@ export function parseColumn(oid: number, format?: 'text' | 'binary') {
 
 function poolConfig(options: DatabaseOptions): pg.PoolConfig {
   const { url, max, applicationName, statementTimeoutMs = 5000, connectionTimeoutMs = 500 } = options
+  const { lockTimeoutMs = 2000 } = options
   if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url)) {
     throw new TypeError('database url: expected postgres://user:password@host:port/database')
   }
@@ -79,7 +81,7 @@ function poolConfig(options: DatabaseOptions): pg.PoolConfig {
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     statement_timeout: statementTimeoutMs,
-    lock_timeout: LOCK_TIMEOUT_MS,
+    lock_timeout: lockTimeoutMs,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     query_timeout: statementTimeoutMs + CLIENT_MARGIN_MS,
     types: { getTypeParser: parseColumn as typeof pg.types.getTypeParser }

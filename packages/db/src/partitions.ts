@@ -74,6 +74,8 @@ async function partitionExists(db: Kysely<Database>, name: string): Promise<bool
 async function createPartition(transaction: Transaction<Database>, partition: MonthPartition): Promise<boolean> {
   const { name, from, to } = partition
   await sql`select pg_advisory_xact_lock(hashtextextended(${LOCK}, 0))`.execute(transaction)
+  // Reads of all months would queue behind a lock that is waited for.
+  await sql`set local lock_timeout = '500ms'`.execute(transaction)
   // Before the look: a table lock makes the session see what others have created while it waited; an advisory
   // lock does not, and the look would answer from the session's cache.
   await sql`lock table only messages in share update exclusive mode`.execute(transaction)

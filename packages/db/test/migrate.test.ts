@@ -22,7 +22,7 @@ t.test('an empty database knows that nothing has run, a migrated one that all ha
     NAMES.map((name) => ({ name, executedAt: null }))
   )
   const progress: string[] = []
-  t.strictSame(await migrateToLatest(url, (message) => progress.push(message)), NAMES)
+  t.strictSame(await migrateToLatest(url, { onProgress: (message) => progress.push(message) }), NAMES)
   t.strictSame(
     progress.filter((message) => message.startsWith('migration')),
     NAMES.map((name) => `migration ${name}`)
