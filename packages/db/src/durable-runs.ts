@@ -96,8 +96,7 @@ export async function listUnknownSteps(db: Kysely<Database>, options: { limit: n
     from execution_steps s
     join durable_executions d on d.org_id = s.org_id and d.id = s.execution_id
     left join organizations o on o.id = s.org_id
-    where s.status = 'unknown'
-    order by s.recorded_at desc limit ${options.limit}`.execute(db)
+    where ${UNKNOWN} order by s.began_at desc limit ${options.limit}`.execute(db)
   return rows.map(({ name, ...row }) => {
     // tool:<id of the call>:<name of the tool>; only the id may have colons in it.
     const parts = name.split(':')
@@ -129,6 +128,9 @@ export async function cancelRun(
 
 const CANCEL_POLL_MS = 100
 
+/** It was declared unknown, or its run was ended while it was under way. */
+const UNKNOWN = sql`s.effect = 'unsafe' and (s.status = 'unknown' or s.recorded_at is null) and (s.status = 'unknown' or d.status <> 'running')`
+
 const RUN = sql`
   select d.id as "executionId", d.org_id as "orgId", coalesce(o.slug, '') as org, d.session_id as "sessionId", d.agent,
     d.status, d.owner, d.epoch as owners, d.created_at as "createdAt", d.ended_at as "endedAt",
@@ -136,5 +138,5 @@ const RUN = sql`
       where l.instance = d.owner and l.seen_at >= now() - make_interval(secs => ${ALIVE_SECONDS})) as "ownerAlive",
     (select count(*) from execution_steps s where s.org_id = d.org_id and s.execution_id = d.id) as steps,
     (select count(*) from execution_steps s where s.org_id = d.org_id and s.execution_id = d.id
-      and s.status = 'unknown') as "unknownSteps"
+      and ${UNKNOWN}) as "unknownSteps"
   from durable_executions d left join organizations o on o.id = d.org_id`

@@ -145,6 +145,19 @@ t.test('a cancelled run is refused to its owner at the next step', async (t) => 
   t.strictSame(await listDurableRuns(db, { limit: 10, orgId: randomUUID() }), [])
 })
 
+t.test(
+  'an unsafe step that was under way when its run was ended is unknown; one that is under way is not',
+  async (t) => {
+    const run = await begin()
+    await beginStep(db, run, { name: 'tool:1:send', effect: 'unsafe' })
+    await beginStep(db, run, { name: 'tool:2:look', effect: 'idempotent' })
+    t.strictSame(await listUnknownSteps(db, { limit: 10 }), [])
+    t.ok(await endDurableRun(db, run, 'failed', {}))
+    t.match(await listUnknownSteps(db, { limit: 10 }), [{ toolCallId: '1', tool: 'send' }])
+    t.match(await listDurableRuns(db, { limit: 1 }), [{ unknownSteps: 1 }])
+  }
+)
+
 t.test('while a result is written nobody takes the run over, so no result is lost or written late', async (t) => {
   const run = await begin()
   await silence('a')

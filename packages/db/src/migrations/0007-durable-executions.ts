@@ -44,8 +44,9 @@ const STATEMENTS = [
     recorded_at timestamptz(3),
     primary key (org_id, execution_id, name))`,
   sql`create index execution_steps_age_idx on execution_steps using brin (began_at)`,
-  sql`create index execution_steps_unknown_idx on execution_steps (recorded_at)
-    where status = 'unknown'`
+  // Few rows: unsafe steps without a known result, and steps under way.
+  sql`create index execution_steps_unknown_idx on execution_steps (began_at desc)
+    where effect = 'unsafe' and (status = 'unknown' or recorded_at is null)`
 ]
 
 /** The journal of runs that outlive their process. */
