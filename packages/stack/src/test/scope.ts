@@ -1,3 +1,6 @@
+import { join } from 'node:path'
+import { REPOSITORY_ROOT } from '../paths.ts'
+
 /** What the helpers need of a tap test: a place to hang the cleaning up on. */
 export interface TestScope {
   teardown(cleanUp: () => unknown): void
@@ -19,5 +22,8 @@ export function bareEnvironment(): Record<string, string> {
     const value = process.env[key]
     return value === undefined ? [] : [[key, value]]
   })
-  return { ...Object.fromEntries(kept), ENV_FILE: '/dev/null' }
+  return { ...Object.fromEntries(kept), ENV_FILE: '/dev/null', NODE_COMPILE_CACHE: COMPILE_CACHE }
 }
+
+/** Starting a service from source costs half as much where Node.js keeps what it has compiled. */
+const COMPILE_CACHE = join(REPOSITORY_ROOT, 'node_modules/.cache/node-compile')
