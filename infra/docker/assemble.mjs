@@ -86,7 +86,11 @@ function takeNode() {
   const modules = join(APP, 'node_modules')
   const name = `node-linux-${CPU}`
   mkdirSync(BIN, { recursive: true })
-  copyFileSync(join(modules, name, 'bin/node'), join(BIN, 'node'))
+  const program = join(modules, name, 'bin/node')
+  // Of the ELF header, https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html: what it was compiled for.
+  const machine = readFileSync(program).readUInt16LE(18)
+  if (machine !== { amd64: 62, arm64: 183 }[arch]) throw new Error(`${program} is not for ${arch}`)
+  copyFileSync(program, join(BIN, 'node'))
   for (const entry of readdirSync(join(modules, '.pnpm'))) {
     if (entry.startsWith(`${name}@`)) rmSync(join(modules, '.pnpm', entry), { recursive: true })
   }

@@ -15,6 +15,25 @@ import { findNginx, startNginx } from '../src/nginx/start-nginx.ts'
 // with the settings of the compose project, and chats through its nginx.
 
 const MAX_IMAGE_BYTES = 250e6
+/** One is enough to see that the other architecture gets its own Node.js. */
+const FOREIGN: readonly ImageName[] = ['simulator']
+
+/** Prints the files of the container that belong to the user inside. */
+const LIST_OWN_FILES = `
+  const fs = require('node:fs')
+  const found = []
+  const walk = (folder) => {
+    for (const entry of fs.readdirSync(folder || '/', { withFileTypes: true })) {
+      const path = folder + '/' + entry.name
+      if (['/proc', '/sys', '/dev'].includes(path)) continue
+      const info = fs.lstatSync(path)
+      if (info.uid === process.getuid()) found.push(path)
+      try { if (info.isDirectory()) walk(path) } catch ({ code }) { if (code !== 'EACCES') throw code }
+    }
+  }
+  walk('')
+  console.log(JSON.stringify(found))`
+
 const say = (line: string): void => t.comment(line)
 const buildah = await findBuildah({ log: say })
 
@@ -26,7 +45,8 @@ else {
       lines.push(line)
       if (/^\[\d+\/\d+\] (STEP \d+\/\d+: RUN|COMMIT)/.test(line)) say(line)
     }
-    await buildImages(buildah, { names: IMAGES, context: REPOSITORY_ROOT, say: note }).catch((error: Error) => {
+    const options = { names: IMAGES, foreign: FOREIGN, context: REPOSITORY_ROOT, say: note }
+    await buildImages(buildah, options).catch((error: Error) => {
       for (const line of lines.slice(-60)) say(line)
       throw error
     })
@@ -36,6 +56,13 @@ else {
       t.ok(bytes < MAX_IMAGE_BYTES, `${name} is smaller than 250 MB (${bytes} bytes)`)
     }
   })
+
+  await t.test(
+    'an image for another architecture holds the Node.js of that architecture, or is not built',
+    async (t) => {
+      for (const name of FOREIGN) t.ok((await imageSizeBytes(buildah, imageTag(name, true))) > 0, name)
+    }
+  )
 
   const containers = new Map<ImageName, Container>()
   const outputs = new Map<ImageName, string[]>()
@@ -151,6 +178,13 @@ else {
     await stop('api')
     await stop('simulator')
 
+    for (const name of ['simulator', 'runtime', 'api'] as const) {
+      t.strictSame(
+        await node(name, LIST_OWN_FILES),
+        [],
+        `${name} has written no file: a read-only root would stop nothing`
+      )
+    }
     const log = outputs.get('api')?.join('\n') ?? ''
     t.match(log, /\[RuntimeAdapter\] 执行完成 耗时: \d+ms/, 'the log goes to standard output')
     const environment = services.api?.environment ?? {}

@@ -5,6 +5,8 @@ import { LOCAL_BASES, makeLocalBases } from './local-bases.ts'
 
 export interface BuildOptions {
   names: readonly ImageName[]
+  /** These are also built for the other architecture, on the base of this one: to be looked into, not to be run. */
+  foreign?: readonly ImageName[]
   /** The folder with Dockerfile: a clone. */
   context: string
   /** Each line that the build writes. */
@@ -13,26 +15,29 @@ export interface BuildOptions {
 }
 
 /** Builds targets of Dockerfile for this machine's architecture, without a Docker engine. Throws when one cannot be built. */
-export async function buildImages(buildah: Buildah, { names, context, say, signal }: BuildOptions): Promise<void> {
+export async function buildImages(buildah: Buildah, options: BuildOptions): Promise<void> {
+  const { names, foreign = [], context, say, signal } = options
   await makeLocalBases(buildah, say)
   try {
-    for (const name of names) await buildah.watch(buildWords(name, context), say, signal)
+    for (const name of names) await buildah.watch(buildWords(name, context, false), say, signal)
+    for (const name of foreign) await buildah.watch(buildWords(name, context, true), say, signal)
   } finally {
     // Layers of the build stage take gigabytes. What makes the next build quick is the store of pnpm, which stays.
     await buildah.call('rmi', '--prune')
   }
 }
 
-function buildWords(name: ImageName, context: string): string[] {
-  const platform = `linux/${arch === 'x64' ? 'amd64' : arch}`
+function buildWords(name: ImageName, context: string, foreign: boolean): string[] {
+  const own = arch === 'x64' ? 'amd64' : arch
+  const other = own === 'amd64' ? 'arm64' : 'amd64'
   const settings = {
     BUILD_IMAGE: LOCAL_BASES.build,
     BASE_IMAGE: LOCAL_BASES.run,
-    BUILDPLATFORM: platform,
-    TARGETARCH: platform.split('/')[1]
+    BUILDPLATFORM: `linux/${own}`,
+    TARGETARCH: foreign ? other : own
   }
   const words = Object.entries(settings).flatMap(([key, value]) => ['--build-arg', `${key}=${value}`])
   // Only the format of Docker keeps HEALTHCHECK.
   const fixed = ['--format', 'docker', '--layers', '--force-rm', '--pull-never', '--target', name]
-  return ['bud', ...fixed, '--tag', imageTag(name), ...words, context]
+  return ['bud', ...fixed, '--tag', imageTag(name, foreign), ...words, context]
 }
