@@ -135,7 +135,9 @@ function problemOf(
   const effects = lines.filter(({ phase }) => phase === 'effect').length
   if (tool === 'effect_idempotent') return effects === steps && unknown === 0 ? '' : `${effects} of ${steps} effects`
   if (again.length > 0) return 'an unsafe tool was begun twice'
-  return unknown > 1 || effects < steps - unknown ? `${effects} of ${steps} effects, ${unknown} unknown` : ''
+  // Once its result is unknown the tool is not run again in this execution, whatever the model asks for.
+  const isWhole = unknown === 0 ? effects === steps : unknown === 1
+  return isWhole ? '' : `${effects} of ${steps} effects, ${unknown} unknown`
 }
 
 function request(orgId: string, tool: string, steps: number, input: object = {}) {

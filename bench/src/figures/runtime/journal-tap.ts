@@ -13,12 +13,12 @@ const JOURNAL = /durable_executions|execution_steps/
 
 /** Statements are counted from 1. From the given one on nothing passes any more on its connection. */
 export async function tapJournal(databaseUrl: string, stopAt: number, side: 'before' | 'after'): Promise<JournalTap> {
-  const target = new URL(databaseUrl)
+  const { hostname, port } = new URL(databaseUrl)
   const sockets = new Set<Socket>()
   const reached = Promise.withResolvers<void>()
   let seen = 0
   const server = createServer((client) => {
-    const upstream = connect(Number(target.port), target.hostname)
+    const upstream = connect(Number(port), hostname)
     let isStopped = false
     for (const socket of [client, upstream]) {
       sockets.add(socket)
@@ -49,9 +49,10 @@ export async function tapJournal(databaseUrl: string, stopAt: number, side: 'bef
     })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  target.port = String((server.address() as AddressInfo).port)
+  const url = new URL(databaseUrl)
+  url.port = String((server.address() as AddressInfo).port)
   return {
-    url: target.href,
+    url: url.href,
     reached: reached.promise,
     close: () => {
       server.close()
