@@ -36,7 +36,8 @@ export function createPeerServer(
   drain: Drain
 ): Peers {
   const forwarded = new WeakSet<IncomingMessage>()
-  const agent = new Agent({ keepAlive: true })
+  // A connection for each call: one that is kept could be closed by the other side just as it is used again.
+  const agent = new Agent({ keepAlive: false })
   const server = createServer((request, response) => {
     forwarded.add(request)
     app.routing(request, response)
