@@ -2,8 +2,9 @@ import pg from 'pg'
 import { DatabaseError, DatabaseTimeoutError, DatabaseUnavailableError } from './errors.ts'
 
 // https://www.postgresql.org/docs/18/errcodes-appendix.html
-const UNAVAILABLE_CLASSES = ['08', '53', '58']
-const UNAVAILABLE_STATES = ['57P01', '57P02', '57P03', '57P05', '25006', '25P03']
+// Beside what is down: a database that is being restored (3D000), a password that was changed on one side (28).
+const UNAVAILABLE_CLASSES = ['08', '28', '53', '58']
+const UNAVAILABLE_STATES = ['3D000', '57P01', '57P02', '57P03', '57P05', '25006', '25P03']
 const TIMEOUT_STATES = ['55P03', '57014']
 // A backend that is told to stop may have committed just before.
 const COMMIT_UNKNOWN_STATES = ['57P01', '57P02', '57P05', '08006', '08003', '08007']

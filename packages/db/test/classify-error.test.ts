@@ -26,7 +26,8 @@ t.test('what the server says is sorted by its SQLSTATE', (t) => {
     ['23505', 'other'],
     ['40P01', 'other'],
     ['42P01', 'other'],
-    ['3D000', 'other']
+    ['3D000', 'unavailable', false],
+    ['28P01', 'unavailable', false]
   ] as const
   for (const [code, expected, commitUnknown] of table) {
     const original = serverError(code)
