@@ -18,6 +18,7 @@ const COMMANDS = {
   slow: [...SOURCE, 'scripts/slow.ts'],
   release: [...SOURCE, 'scripts/release.ts'],
   images: [...SOURCE, 'infra/src/images/main.ts'],
+  pack: [...SOURCE, 'infra/src/machine/main.ts'],
   check: [...SOURCE, 'scripts/check.ts'],
   ci: [...SOURCE, 'scripts/ci.ts'],
   bench: [...SOURCE, 'bench/src/main.ts'],

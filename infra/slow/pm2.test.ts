@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { freePort, parseMetrics, sumOf, waitFor } from '@semibot/stack'
 import { bareEnvironment, createTestDatabase, startSimulator } from '@semibot/stack/test'
@@ -49,7 +49,7 @@ function writeSettings(own: Record<string, string | number> = {}): void {
   writeFileSync(join(folder, 'config/api.env'), lines(api).join(''))
 }
 
-const pm2Program = join(dirname(createRequire(import.meta.url).resolve('pm2/package.json')), 'bin/pm2')
+const pm2Program = join(dirname(fileURLToPath(import.meta.resolve('pm2/package.json'))), 'bin/pm2')
 const environment = {
   ...bareEnvironment(),
   HOME: join(folder, 'home'),

@@ -1,6 +1,18 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { arch } from 'node:process'
 import { promisify } from 'node:util'
@@ -30,6 +42,8 @@ const COMMANDS = {
 }
 /** The store of pnpm and the cache of turbo that the clone has filled. */
 const STORE = join(REPOSITORY_ROOT, 'node_modules/.pnpm-store')
+/** So many releases are kept, the newest. */
+const KEPT = 4
 const CACHE = join(REPOSITORY_ROOT, '.turbo/releases')
 
 export interface PackOptions {
@@ -54,7 +68,9 @@ export interface Release {
  * commit, or when it cannot be built.
  */
 export async function packRelease({ commit: given = 'HEAD', folder, say }: PackOptions): Promise<Release> {
-  const commit = await git('rev-parse', '--verify', `${given}^{commit}`)
+  const commit = await git('rev-parse', '--verify', `${given}^{commit}`).catch(() => {
+    throw new Error(`git knows no commit ${given}; a clone without history gets more of it by: git fetch --deepen=1`)
+  })
   const manifest = JSON.parse(await git('show', `${commit}:package.json`)) as { version: string }
   const name = `${manifest.version}-${commit.slice(0, 12)}`
   const releases = folder ?? join(REPOSITORY_ROOT, '.semibot/releases')
@@ -70,6 +86,7 @@ export async function packRelease({ commit: given = 'HEAD', folder, say }: PackO
     await build(source, say)
     await layOut(source, draft, name)
     renameSync(draft, release.folder)
+    removeOld(releases)
   } catch (error) {
     // Another process was quicker.
     if (!existsSync(release.folder)) throw error
@@ -77,6 +94,13 @@ export async function packRelease({ commit: given = 'HEAD', folder, say }: PackO
     rmSync(work, { recursive: true, force: true })
   }
   return release
+}
+
+function removeOld(folder: string): void {
+  const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, 'VERSION')))
+  const madeAt = new Map(names.map((name) => [name, statSync(join(folder, name)).mtimeMs]))
+  const newestFirst = names.toSorted((one, other) => madeAt.get(other)! - madeAt.get(one)!)
+  for (const name of newestFirst.slice(KEPT)) rmSync(join(folder, name), { recursive: true, force: true })
 }
 
 async function git(...words: string[]): Promise<string> {
@@ -103,7 +127,8 @@ async function layOut(source: string, folder: string, name: string): Promise<voi
   const cpu = arch === 'x64' ? 'amd64' : arch
   // The layout of the images: the same files run there and here.
   const assemble = join(REPOSITORY_ROOT, 'infra/docker/assemble.mjs')
-  await follow(process.execPath, [assemble, image, cpu, STORE, ...APPS], source, () => {})
+  symlinkSync(STORE, join(source, 'node_modules/.pnpm-store'))
+  await follow(process.execPath, [assemble, image, cpu, ...APPS], source, () => {})
   mkdirSync(join(folder, 'bin'), { recursive: true })
   renameSync(join(image, 'app'), join(folder, 'app'))
   renameSync(join(image, 'usr/local/bin/node'), join(folder, 'bin/node'))
