@@ -1,4 +1,4 @@
-// Lays out what an image holds, in the build stage: `node infra/docker/assemble.mjs <folder> <arch> <store> <app>...`. The
+// Lays out what an image holds, in the build stage: `node infra/docker/assemble.mjs <folder> <arch> <app>...`. The
 // folder then looks like the root of the image: /app with the apps and the packages that they need, built, and only what they
 // need in production; /usr/local/bin with Node.js and the commands of these apps.
 // Node.js is the one that the lockfile pins by its hash, so the image and a clone run the same program.
@@ -17,10 +17,10 @@ import {
 import { basename, dirname, join } from 'node:path'
 
 const SOURCE = process.cwd()
-const [out = '', arch = '', store = '', ...apps] = process.argv.slice(2)
+const [out = '', arch = '', ...apps] = process.argv.slice(2)
 const CPU = { amd64: 'x64', arm64: 'arm64' }[arch]
 if (out === '' || CPU === undefined || apps.length === 0) {
-  process.stderr.write('usage: node infra/docker/assemble.mjs <folder> amd64|arm64 <store of pnpm> <app>...\n')
+  process.stderr.write('usage: node infra/docker/assemble.mjs <folder> amd64|arm64 <app>...\n')
   process.exit(1)
 }
 const APP = join(out, 'app')
@@ -66,7 +66,7 @@ function install(needed) {
   for (const { folder } of workspace) copy(join(folder, 'package.json'))
   const filters = apps.flatMap((app) => ['--filter-prod', `{./apps/${app}}...`])
   const target = [`--cpu=${CPU}`, '--os=linux', '--libc=glibc']
-  const from = ['--prefer-offline', '--store-dir', store]
+  const from = ['--prefer-offline', '--store-dir', join(SOURCE, 'node_modules/.pnpm-store')]
   const words = ['install', '--prod', '--frozen-lockfile', ...target, ...from, ...filters]
   execFileSync('pnpm', words, { cwd: APP, stdio: 'inherit' })
   for (const { folder } of workspace) if (!needed.has(folder)) rmSync(join(APP, folder), { recursive: true })

@@ -22,7 +22,7 @@ export async function buildImages(buildah: Buildah, options: BuildOptions): Prom
     for (const name of names) await buildah.watch(buildWords(name, context, false), say, signal)
     for (const name of foreign) await buildah.watch(buildWords(name, context, true), say, signal)
   } finally {
-    // Layers of the build stage take gigabytes. What makes the next build quick is the store of pnpm, which stays.
+    // Layers that no image has pile up. What makes the next build quick are the packages of the build stage, which stay.
     await buildah.call('rmi', '--prune')
   }
 }
