@@ -1,8 +1,9 @@
-// npm run figures -- fallback|runtime [--quick] [--only kill,stop] [--rate N] [--chats N] [--json FILE] [--list]
+// npm run figures -- fallback|runtime|capacity [--quick] [--only kill,stop] [--rate N] [--chats N] [--json FILE] [--list]
 import { writeFileSync } from 'node:fs'
 import { arch, cpus, loadavg, platform, totalmem } from 'node:os'
 import { parseArgs } from 'node:util'
 import { startBase } from './base.ts'
+import { CAPACITY_SCENARIOS } from './capacity/index.ts'
 import { FALLBACK_SCENARIOS, NEED_RATE } from './fallback/index.ts'
 import type { Figure, Scenario } from './figure.ts'
 import { printFigures } from './print-figures.ts'
@@ -13,6 +14,7 @@ const USAGE = `The figures that are asked of the system, measured on real proces
 
   npm run figures -- fallback                   everything of the automatic fallback, at most a quarter of an hour
   npm run figures -- runtime                    everything of durable runs, about a quarter of an hour
+  npm run figures -- capacity                   turns to PostgreSQL, chats and executions at once: two minutes
   npm run figures -- fallback --quick           small counts, under two minutes
   npm run figures -- fallback --only kill,stop  these groups only; --list names them
   npm run figures -- fallback --rate 100        this rate of chats, and no search for what the machine holds
@@ -29,7 +31,8 @@ const LONGEST_LOAD_SECONDS = 100
 
 const SUITES: ReadonlyMap<string, readonly Scenario[]> = new Map([
   ['fallback', FALLBACK_SCENARIOS],
-  ['runtime', RUNTIME_SCENARIOS]
+  ['runtime', RUNTIME_SCENARIOS],
+  ['capacity', CAPACITY_SCENARIOS]
 ])
 
 const { values, positionals } = parseArgs({

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { readMetrics, sumOf } from '@semibot/stack'
+import { usageOf } from '../../process-usage.ts'
 import { type Figure, type FigureContext, figure, type Scenario } from '../figure.ts'
 
 const PLACES = 50
@@ -39,12 +40,13 @@ async function fill({ base, quick }: FigureContext, kind: string, tools: string[
     await pause(2000)
     // Reading the figures begins them anew.
     await readMetrics(runtime.url)
-    const [startedAt, chunksBefore] = [performance.now(), chunks]
+    const [startedAt, chunksBefore, cpuBefore] = [performance.now(), chunks, usageOf(runtime.pid).cpuSeconds]
     const refused = await open()
     const refusal = refused.ok ? 'event:' : await refused.text()
     await pause(seconds * 1000)
     const lag = sumOf([await readMetrics(runtime.url)], 'nodejs_eventloop_lag_p99_seconds')
     const rate = ((chunks - chunksBefore) * 1000) / (performance.now() - startedAt) / PLACES
+    const cpuMicros = ((usageOf(runtime.pid).cpuSeconds - cpuBefore) * 1e6) / (chunks - chunksBefore)
     leave.abort()
     await Promise.all(reads)
     const events = refusal.split('\n').filter((line) => line.startsWith('event:')).length
@@ -53,7 +55,7 @@ async function fill({ base, quick }: FigureContext, kind: string, tools: string[
         {
           fault: `${PLACES} executions ${kind}, ${CHUNKS_PER_SECOND} chunks/s each`,
           asked: 'event-loop lag p99 < 20 ms',
-          measured: `p99 ${(lag * 1000).toFixed(1)} ms, at ${rate.toFixed(0)} chunks/s each`
+          measured: `p99 ${(lag * 1000).toFixed(1)} ms, at ${rate.toFixed(0)} chunks/s each, ${cpuMicros.toFixed(0)} us of CPU per chunk`
         },
         lag < 0.02 && rate > CHUNKS_PER_SECOND * 0.8,
         []
