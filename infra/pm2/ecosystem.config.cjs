@@ -4,7 +4,8 @@
 // be kept by pm2: a restart would go on with the old value.
 const { join } = require('node:path')
 
-const release = join(__dirname, '..')
+// By this name, and not where this file really lies: then pm2 reload takes up the release that is current by then.
+const release = process.env.SEMIBOT_RELEASE ?? '/opt/semibot/current'
 const node = join(release, 'bin/node')
 const settings = process.env.SEMIBOT_CONFIG ?? '/etc/semibot'
 const logs = process.env.SEMIBOT_LOGS ?? '/var/log/semibot'

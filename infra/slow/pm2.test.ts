@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { freePort, parseMetrics, sumOf, waitFor } from '@semibot/stack'
+import { freePort, parseMetrics, REPOSITORY_ROOT, sumOf, waitFor } from '@semibot/stack'
 import { bareEnvironment, createTestDatabase, startSimulator } from '@semibot/stack/test'
 import t from 'tap'
 import { chat, startChatLoad } from '../src/load/chat-load.ts'
@@ -19,13 +19,23 @@ const WAIT = { timeoutMs: 60_000 }
 
 const release = await packRelease({ say: (line) => t.comment(line) })
 const folder = mkdtempSync(join(tmpdir(), 'semibot-pm2-'))
-for (const part of ['config', 'logs', 'home', 'release']) mkdirSync(join(folder, part))
-// The release as the file sees it, with our copy of the file.
-const root = join(folder, 'release')
-for (const part of ['app', 'bin']) symlinkSync(join(release.folder, part), join(root, part))
-mkdirSync(join(root, 'pm2'))
-const ecosystem = join(root, 'pm2/ecosystem.config.cjs')
-writeFileSync(ecosystem, readFileSync(join(import.meta.dirname, '../pm2/ecosystem.config.cjs')))
+for (const part of ['config', 'logs', 'home', 'one', 'two']) mkdirSync(join(folder, part))
+const PAGES = ['deploy-debian.md', 'deploy-debian.zh-CN.md'].map((page) =>
+  readFileSync(join(REPOSITORY_ROOT, 'docs', page), 'utf8')
+)
+
+/** The words of a pm2 command as the docs have it, in both languages. */
+function documented(command: string): string[] {
+  if (!PAGES.every((page) => page.includes(command))) throw new Error(`docs/deploy-debian*.md do not have: ${command}`)
+  return command.split(' ').slice(1)
+}
+
+/** What /opt/semibot/current is on a machine: the first of two releases, until it is changed. */
+const current = join(folder, 'current')
+for (const name of ['one', 'two']) {
+  for (const part of ['app', 'bin']) symlinkSync(join(release.folder, part), join(folder, name, part))
+}
+symlinkSync('one', current)
 
 const simulator = await startSimulator(t, { SIMULATOR_FIRST_TOKEN_MS: '20', SIMULATOR_GAP_MS: '5' })
 const databaseUrl = await createTestDatabase(t)
@@ -54,6 +64,7 @@ const environment = {
   ...bareEnvironment(),
   HOME: join(folder, 'home'),
   PM2_HOME: join(folder, 'home/.pm2'),
+  SEMIBOT_RELEASE: current,
   SEMIBOT_CONFIG: join(folder, 'config'),
   SEMIBOT_LOGS: join(folder, 'logs'),
   SEMIBOT_METRICS_PORT: String(metricsPort)
@@ -84,7 +95,7 @@ async function pids(name: string): Promise<number[]> {
 
 async function semibot(...words: string[]): Promise<string> {
   const env = { ...bareEnvironment(), DATABASE_URL: databaseUrl }
-  const { stdout } = await run(join(root, 'bin/semibot'), ['--json', ...words], { env })
+  const { stdout } = await run(join(current, 'bin/semibot'), ['--json', ...words], { env })
   return stdout
 }
 
@@ -108,7 +119,7 @@ function endDaemon(): void {
 
 process.once('exit', endDaemon)
 t.before(async () => {
-  await pm2('start', ecosystem)
+  await pm2('start', join(import.meta.dirname, '../pm2/ecosystem.config.cjs'))
 })
 t.teardown(async () => {
   await pm2('kill')
@@ -157,29 +168,37 @@ t.test('workers that share nothing are reported', async (t) => {
   t.match(dependencies.redis, { state: 'off', detail: /2 api processes/ })
 })
 
-t.test('pm2 reload api: both workers are replaced, and no chat fails', async (t) => {
-  const before = await pids('api')
-  const load = startChatLoad({ baseUrl, apiKey: key, concurrency: 6, pauseMs: 20 })
-  await waitFor(() => load.summary.completed >= 10, { ...WAIT, what: 'the first chats' })
-  await pm2('reload', 'api')
-  const done = load.summary.completed
-  await waitFor(() => load.summary.completed >= done + 10, { ...WAIT, what: 'chats after the reload' })
-  const { completed, failures, modes } = await load.stop()
-  t.comment(`${completed} chats, ${failures.length} failed, ${JSON.stringify(modes)}`)
-  t.strictSame(failures, [])
-  const after = await pids('api')
-  t.equal(after.length, 2)
-  t.notOk(
-    after.some((pid) => before.includes(pid)),
-    'both are new'
-  )
-})
+t.test(
+  'pm2 reload api: both workers are replaced, by the release that is current now, and no chat fails',
+  async (t) => {
+    const before = await pids('api')
+    const load = startChatLoad({ baseUrl, apiKey: key, concurrency: 6, pauseMs: 20 })
+    await waitFor(() => load.summary.completed >= 10, { ...WAIT, what: 'the first chats' })
+    const folders = async () => (await pids('api')).map((pid) => basename(readlinkSync(`/proc/${pid}/cwd`)))
+    t.strictSame(await folders(), ['one', 'one'])
+    rmSync(current)
+    symlinkSync('two', current)
+    await pm2(...documented('pm2 reload api'))
+    const done = load.summary.completed
+    await waitFor(() => load.summary.completed >= done + 10, { ...WAIT, what: 'chats after the reload' })
+    const { completed, failures, modes } = await load.stop()
+    t.comment(`${completed} chats, ${failures.length} failed, ${JSON.stringify(modes)}`)
+    t.strictSame(failures, [])
+    const after = await pids('api')
+    t.equal(after.length, 2)
+    t.notOk(
+      after.some((pid) => before.includes(pid)),
+      'both are new'
+    )
+    t.strictSame(await folders(), ['two', 'two'])
+  }
+)
 
 t.test('pm2 restart runtime: no chat fails, and chats come back to it', async (t) => {
   const [before] = await pids('runtime')
   const load = startChatLoad({ baseUrl, apiKey: key, concurrency: 4, pauseMs: 20 })
   await waitFor(() => load.summary.completed >= 5, { ...WAIT, what: 'the first chats' })
-  await pm2('restart', 'runtime')
+  await pm2(...documented('pm2 restart runtime'))
   await waitFor(async () => (await chat(baseUrl, key)) === 'runtime_orchestrator', {
     ...WAIT,
     what: 'a chat in the runtime again'
@@ -197,7 +216,7 @@ t.test('pm2 restart api takes up a changed .env, as the operations document does
   }
   t.equal(await threshold(), 0.5)
   writeSettings({ CHAT_RUNTIME_ERROR_RATE_THRESHOLD: '"0.7"  # from 0.5' })
-  await pm2('restart', 'api')
+  await pm2(...documented('pm2 restart api'))
   await ready()
   t.equal(await threshold(), 0.7)
   t.equal((await pids('api')).length, 2)
@@ -208,7 +227,7 @@ t.test('pm2 sendSignal SIGHUP reaches both workers, which read .env and open the
   const opened = () => log().filter((line) => line.includes('SIGHUP: log file opened again')).length
   const before = opened()
   writeSettings({ CHAT_RUNTIME_ERROR_RATE_THRESHOLD: '0.6' })
-  await pm2('sendSignal', 'SIGHUP', 'api')
+  await pm2(...documented('pm2 sendSignal SIGHUP api'))
   await waitFor(() => opened() === before + 2, { ...WAIT, what: 'both to open the log again' })
   const changes = log().filter((line) => line.includes('CHAT_RUNTIME_ERROR_RATE_THRESHOLD') && line.includes('0.6'))
   t.equal(changes.length, 2)

@@ -89,7 +89,7 @@ async function underLoad(work: () => Promise<string>) {
 
 if (skip === false) {
   newer = await packRelease({ say: (line) => t.comment(line) })
-  older = await packRelease({ commit: 'HEAD~1', say: (line) => t.comment(line) })
+  older = await packRelease({ commit: `${newer.commit}~1`, say: (line) => t.comment(line) })
   simulator = await startSimulator(t, { SIMULATOR_FIRST_TOKEN_MS: '50', SIMULATOR_GAP_MS: '20' })
   const databaseUrl = await createTestDatabase(t, { migrated: false })
   machine = await bootMachine()
