@@ -206,6 +206,14 @@ export async function cancelDurableRun(db: Kysely<Database>, orgId: string, exec
   return (result.numAffectedRows ?? 0n) > 0n
 }
 
+/** Ends runs whose deadline passed a minute ago and that nobody has ended: their processes are gone. @returns how many */
+export async function endOverdueRuns(db: Kysely<Database>): Promise<number> {
+  const result = await sql`
+    update durable_executions set status = 'failed', request = null, ended_at = now()
+    where status = 'running' and deadline_at < now() - interval '1 min'`.execute(db)
+  return Number(result.numAffectedRows ?? 0)
+}
+
 /** What a run was asked to do; undefined when there is none of this id, or it has ended. */
 export async function findDurableRequest(db: Kysely<Database>, executionId: string): Promise<unknown> {
   const row = await db

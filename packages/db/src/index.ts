@@ -34,6 +34,7 @@ export {
   type DurableStatus,
   endDurableRun,
   endLease,
+  endOverdueRuns,
   findDurableOutcome,
   findDurableRequest,
   type NewDurableRun,

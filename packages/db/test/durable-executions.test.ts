@@ -8,6 +8,7 @@ import {
   claimDurableRun,
   endDurableRun,
   endLease,
+  endOverdueRuns,
   findDurableRun,
   listDurableRuns,
   listUnknownSteps,
@@ -157,6 +158,15 @@ t.test(
     t.match(await listDurableRuns(db, { limit: 1 }), [{ unknownSteps: 1 }])
   }
 )
+
+t.test('a run that nobody has ended is ended some time after its deadline', async (t) => {
+  const run = await begin()
+  t.equal(await endOverdueRuns(db), 0)
+  await sql`update durable_executions set deadline_at = now() - interval '61 s'`.execute(db)
+  t.equal(await endOverdueRuns(db), 1)
+  t.equal(await endOverdueRuns(db), 0)
+  t.match(await findDurableRun(db, run.executionId), { status: 'failed' })
+})
 
 t.test('while a result is written nobody takes the run over, so no result is lost or written late', async (t) => {
   const run = await begin()

@@ -1,4 +1,11 @@
-import { deleteExpiredIdempotencyKeys, ensurePartitions, heartbeat, retireInstance, sweepOrphans } from '@semibot/db'
+import {
+  deleteExpiredIdempotencyKeys,
+  endOverdueRuns,
+  ensurePartitions,
+  heartbeat,
+  retireInstance,
+  sweepOrphans
+} from '@semibot/db'
 import fp from 'fastify-plugin'
 import { endForgotten } from '../chat/end-forgotten.ts'
 import type { RunningExecution } from '../chat/running-executions.ts'
@@ -45,6 +52,7 @@ export const upkeepPlugin = fp(
     }
 
     const endWhatIsForgotten = async () => {
+      await endOverdueRuns(db)
       const ended = await endForgotten(chat, db, TURN_FINISH_RETRY_MS)
       if (ended > 0) log.error({ ended }, LOG.forgottenEnded)
     }

@@ -27,6 +27,7 @@ const STATEMENTS = [
     ended_at timestamptz(3),
     primary key (org_id, id),
     constraint durable_executions_ended check ((status = 'running') = (ended_at is null)))`,
+  sql`create index durable_executions_overdue_idx on durable_executions (deadline_at) where status = 'running'`,
   // Operators and other services know a run by its id alone.
   sql`create unique index durable_executions_id_key on durable_executions (id)`,
   sql`create index durable_executions_recent_idx on durable_executions (created_at desc, id desc)`,
