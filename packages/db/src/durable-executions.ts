@@ -91,7 +91,8 @@ export async function beginDurableRun(db: Kysely<Database>, run: NewDurableRun):
 /**
  * Takes a run over whose owner has given it up or was not heard of for `leaseMs`, by the clock of the server. A
  * process may call others dead only when it has renewed its own lease for that long without a gap: after an outage
- * of the database everybody looks dead.
+ * of the database everybody looks dead. What it owns itself it may take at any time: an answer that was lost with its
+ * connection can be asked for again.
  */
 export async function claimDurableRun(
   db: Kysely<Database>,
@@ -99,27 +100,28 @@ export async function claimDurableRun(
   leaseMs: number
 ): Promise<DurableClaim> {
   const lease = milliseconds(leaseMs)
-  const taken = await sql<{ epoch: number; request: unknown }>`
-    update durable_executions d set owner = ${owner}, epoch = d.epoch + 1, taken_at = now()
-    where d.org_id = ${orgId} and d.id = ${executionId} and d.status = 'running'
-      and exists (select from runtime_leases me where me.instance = ${owner} and me.seen_at >= now() - ${lease}
-        and (d.owner is null or me.steady_since <= now() - ${lease}))
-      and not exists (select from runtime_leases l where l.instance = d.owner and l.seen_at >= now() - ${lease})
-    returning d.epoch, d.request`.execute(db)
-  const run = taken.rows[0]
-  if (run !== undefined) {
-    const steps = await listRecordedSteps(db, orgId, executionId)
-    return { kind: 'taken', ...run, steps }
-  }
   const found = await db
     .selectFrom('durable_executions')
-    .select(['status', 'outcome'])
+    .select(['status', 'outcome', 'owner as holder', 'epoch'])
     .where('org_id', '=', orgId)
     .where('id', '=', executionId)
     .executeTakeFirst()
   if (found === undefined) return { kind: 'none' }
-  const { status, outcome } = found
-  return status === 'running' ? { kind: 'held' } : { kind: 'ended', status, outcome }
+  const { status, outcome, holder, epoch } = found
+  if (status !== 'running') return { kind: 'ended', status, outcome }
+  // Holder and epoch as they were seen: a condition on another table would not be looked at again for a row that
+  // somebody else has changed meanwhile (EvalPlanQual), and two processes could take the run one after the other.
+  const taken = await sql<{ epoch: number; request: unknown }>`
+    update durable_executions d set owner = ${owner}, epoch = d.epoch + 1, taken_at = now()
+    where d.org_id = ${orgId} and d.id = ${executionId} and d.status = 'running'
+      and d.owner is not distinct from ${holder} and d.epoch = ${epoch}
+      and exists (select from runtime_leases me where me.instance = ${owner} and me.seen_at >= now() - ${lease}
+        and (${holder}::text is null or me.steady_since <= now() - ${lease}))
+      and not exists (select from runtime_leases l where l.instance = ${holder} and l.seen_at >= now() - ${lease})
+    returning d.epoch, d.request`.execute(db)
+  const run = taken.rows[0]
+  if (run === undefined) return { kind: 'held' }
+  return { kind: 'taken', ...run, steps: await listRecordedSteps(db, orgId, executionId) }
 }
 
 /** Whether this process still owns the run. */
@@ -204,6 +206,21 @@ export async function cancelDurableRun(db: Kysely<Database>, orgId: string, exec
     update durable_executions set status = 'cancelled', request = null, ended_at = now()
     where org_id = ${orgId} and id = ${executionId} and status = 'running'`.execute(db)
   return (result.numAffectedRows ?? 0n) > 0n
+}
+
+/**
+ * As `cancelDurableRun`, and a run that has not entered the journal yet is refused when it wants to: its process may
+ * be out of reach, and must not begin a tool any more.
+ */
+export async function forbidDurableRun(
+  db: Kysely<Database>,
+  run: Pick<NewDurableRun, 'orgId' | 'executionId' | 'sessionId' | 'messageId' | 'agent'>
+): Promise<void> {
+  await sql`
+    insert into durable_executions as d (org_id, id, session_id, message_id, agent, status, deadline_at, ended_at)
+    values (${run.orgId}, ${run.executionId}, ${run.sessionId}, ${run.messageId}, ${run.agent}, 'cancelled', now(), now())
+    on conflict (org_id, id) do update set status = 'cancelled', request = null, ended_at = now()
+      where d.status = 'running'`.execute(db)
 }
 
 /** Ends runs whose deadline passed a minute ago and that nobody has ended: their processes are gone. @returns how many */

@@ -37,6 +37,7 @@ export {
   endOverdueRuns,
   findDurableOutcome,
   findDurableRequest,
+  forbidDurableRun,
   type NewDurableRun,
   ownsDurableRun,
   type RecordedStep,

@@ -21,10 +21,14 @@ const ADOPT = sql.raw(`
   #variable_conflict use_column
   begin
     ${STEADY}
+    -- The dead are named first and joined: of a row that another process has adopted meanwhile only a join is looked
+    -- at again, not what does not exist.
     return query
+      with dead as materialized (select distinct e.owner from executions e where ${ORPHANS})
       update executions o set owner = p_owner
       from (
-        select e.org_id, e.id from executions e where ${ORPHANS} and ${JOURNALED}
+        select e.org_id, e.id from executions e join dead on dead.owner = e.owner
+        where e.status = 'running' and e.created_at < now() - p_stale and ${JOURNALED}
         order by e.org_id, e.id limit p_limit for no key update of e skip locked
       ) orphan
       where o.org_id = orphan.org_id and o.id = orphan.id
