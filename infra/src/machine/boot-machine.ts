@@ -1,6 +1,6 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -31,26 +31,25 @@ export interface Machine {
 
 /** Why no machine can be had here; false when one can. */
 export function missingMachine(): false | string {
-  const root = process.getuid?.() === 0
   const parts = ['/lib/systemd/systemd', '/usr/bin/unshare', '/usr/bin/nsenter'].every((path) => existsSync(path))
-  return root && parts && cgroupFolder() !== undefined ? false : 'systemd with root is missing on this machine'
+  return parts && mayBeRoot() && cgroupFolder() !== undefined ? false : 'systemd with root is missing on this machine'
 }
 
-/** Boots one. Throws when systemd does not come up, with what it wrote to the console. */
+/** Boots one. Throws when systemd does not come up. */
 export async function bootMachine(): Promise<Machine> {
   const folder = mkdtempSync(join(tmpdir(), 'semibot-machine-'))
   const cgroup = join(cgroupFolder() as string, `semibot-machine-${process.pid}-${Date.now()}`)
-  mkdirSync(cgroup)
-  const spaces = ['--mount', '--pid', '--ipc', '--uts', '--cgroup', '--fork', '--kill-child=KILL']
+  const spaces = '--mount --pid --ipc --uts --cgroup --fork --kill-child=KILL'
   // systemd makes its groups below its own, and never sees those of the host.
-  const script = `echo $$ > '${cgroup}/cgroup.procs' && exec unshare ${spaces.join(' ')} sh '${BOOT}' '${folder}'`
+  const script = `mkdir '${cgroup}' && echo $$ > '${cgroup}/cgroup.procs' && exec unshare ${spaces} sh '${BOOT}' '${folder}'`
   let launcherPid = 0
   let pid = 0
-  const inside = (): string[] => ['--target', String(pid), '--mount', '--pid', '--ipc', '--uts', '--cgroup', '--']
+  const enter = (words: readonly string[]): string[] =>
+    asRoot(['nsenter', '--target', String(pid), '--mount', '--pid', '--ipc', '--uts', '--cgroup', '--', ...words])
   const attempt = async (text: string): Promise<Outcome> => {
-    const words = [...inside(), 'env', '-i', `PATH=${PATH}`, 'HOME=/root', 'LC_ALL=C.UTF-8', 'sh', '-c', text]
+    const words = enter(['env', '-i', `PATH=${PATH}`, 'HOME=/root', 'LC_ALL=C.UTF-8', 'sh', '-c', text])
     try {
-      const { stdout, stderr } = await run('nsenter', words, { timeout: 180_000, maxBuffer: 64 * 1024 * 1024 })
+      const { stdout, stderr } = await runWords(words)
       return { code: 0, stdout, stderr }
     } catch (error) {
       const { code, stdout = '', stderr = '' } = error as { code?: unknown; stdout?: string; stderr?: string }
@@ -61,13 +60,14 @@ export async function bootMachine(): Promise<Machine> {
     const { stdout } = await attempt('systemctl is-active machine.target')
     return stdout.trim() === 'active'
   }
+  const [command = '', ...args] = asRoot(['sh', '-c', script])
   const launcher = await startProcess({
     name: 'machine',
-    command: 'sh',
-    args: ['-c', script],
+    command,
+    args,
     ready: {
       check: async () => {
-        pid ||= firstChild(launcherPid)
+        pid ||= findInit(launcherPid)
         return pid > 0 && (await isUp())
       }
     },
@@ -76,9 +76,6 @@ export async function bootMachine(): Promise<Machine> {
     },
     readyTimeoutMs: 60_000,
     stopSignal: 'SIGKILL'
-  }).catch((error: unknown) => {
-    cleanUp()
-    throw error
   })
 
   return {
@@ -89,47 +86,52 @@ export async function bootMachine(): Promise<Machine> {
       throw new Error(`on the machine, this ended with ${code}:\n${text}\n${stdout}${stderr}`)
     },
     async write(path, text) {
-      const child = spawn('nsenter', [...inside(), 'tee', path], { stdio: ['pipe', 'ignore', 'inherit'] })
+      const [program = '', ...rest] = enter(['tee', path])
+      const child = spawn(program, rest, { stdio: ['pipe', 'ignore', 'inherit'] })
       child.stdin.end(text)
       const [code] = await once(child, 'close')
       if (code !== 0) throw new Error(`${path} cannot be written on the machine`)
     },
     async stop() {
-      await launcher.stop()
+      // Everything in it ends with its first process.
+      await runWords(asRoot(['kill', '-KILL', String(pid)]))
+      await launcher.exited
       await waitFor(() => isEmpty(cgroup), { what: 'every process of the machine to be gone' })
-      cleanUp()
+      await runWords(asRoot(['find', cgroup, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';']))
+      rmSync(folder, { recursive: true, force: true })
     }
   }
+}
 
-  function cleanUp(): void {
-    removeGroups(cgroup)
-    rmSync(folder, { recursive: true, force: true })
-  }
+async function runWords([program = '', ...words]: readonly string[]): Promise<{ stdout: string; stderr: string }> {
+  return await run(program, words, { timeout: 180_000, maxBuffer: 64 * 1024 * 1024 })
+}
+
+/** The words of a command that only root may run: as they are, or by way of sudo. */
+function asRoot(words: readonly string[]): string[] {
+  return process.getuid?.() === 0 ? [...words] : ['sudo', '--non-interactive', ...words]
+}
+
+function mayBeRoot(): boolean {
+  const [program = '', ...words] = asRoot(['true'])
+  return spawnSync(program, words).status === 0
 }
 
 function cgroupFolder(): string | undefined {
   return CGROUPS.find((folder) => existsSync(join(folder, 'cgroup.procs')))
 }
 
-function firstChild(pid: number): number {
+/** The first process of the machine: the child of unshare, below the launcher; 0 before there is one. */
+function findInit(pid: number): number {
   if (pid === 0) return 0
-  const children = globSync(`/proc/${pid}/task/*/children`).map((path) => readFileSync(path, 'utf8').trim())
-  return Number(children.join(' ').split(' ')[0] ?? 0)
+  const children = globSync(`/proc/${pid}/task/*/children`)
+    .flatMap((path) => readFileSync(path, 'utf8').split(' '))
+    .filter((child) => child !== '')
+    .map(Number)
+  if (readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'unshare') return children[0] ?? 0
+  return children.map(findInit).find((init) => init > 0) ?? 0
 }
 
 function isEmpty(cgroup: string): boolean {
   return /^populated 0$/m.test(readFileSync(join(cgroup, 'cgroup.events'), 'utf8'))
-}
-
-/** Groups are removed from the inside out; their files go with them. */
-function removeGroups(folder: string): void {
-  if (!existsSync(folder)) return
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    if (entry.isDirectory()) removeGroups(join(folder, entry.name))
-  }
-  try {
-    rmdirSync(folder)
-  } catch {
-    // A process is still in there: it stays behind, empty of everything else.
-  }
 }
