@@ -54,13 +54,20 @@ port_of() {
 
 # in_nginx <port> yes|no: puts an api into nginx, or takes it out.
 in_nginx() {
-    [ -w "$nginx_conf" ] || return 0
+    if [ ! -w "$nginx_conf" ]; then
+        if [ "$2" = no ]; then
+            say "there is no $nginx_conf: whatever balances the apis must see by /ready that the one on port $1 ends"
+        fi
+        return 0
+    fi
     if [ "$2" = no ]; then
         sed -i "s/^\( *server [^ ;]*:$1\b[^;]*\);/\1 down;/" "$nginx_conf"
     else
         sed -i "s/^\( *server [^ ;]*:$1\b[^;]*\) down;/\1;/" "$nginx_conf"
     fi
     $nginx_reload
+    # It starts its new workers a moment later; until then the old ones go on as before.
+    sleep 1
 }
 
 restart() {

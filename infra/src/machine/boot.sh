@@ -1,3 +1,4 @@
+#!/bin/sh
 # Becomes the first process of a throwaway machine: systemd on a copy of this one's files that is gone when it ends. Run in
 # fresh namespaces for mounts, processes, IPC, host name and cgroups, never outside of them; $1 is an empty folder.
 # The network stays that of the host. Nothing of the host's own services is started: no unit is wanted but the journal.
