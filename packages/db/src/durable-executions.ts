@@ -91,8 +91,8 @@ export async function beginDurableRun(db: Kysely<Database>, run: NewDurableRun):
 /**
  * Takes a run over whose owner has given it up or was not heard of for `leaseMs`, by the clock of the server. A
  * process may call others dead only when it has renewed its own lease for that long without a gap: after an outage
- * of the database everybody looks dead. What it owns itself it may take at any time: an answer that was lost with its
- * connection can be asked for again.
+ * of the database everybody looks dead. What is its own it may take again at any time, when the answer
+ * to an earlier claim was lost: the new epoch fences whatever else it does under the old one.
  */
 export async function claimDurableRun(
   db: Kysely<Database>,
@@ -109,6 +109,7 @@ export async function claimDurableRun(
   if (found === undefined) return { kind: 'none' }
   const { status, outcome, holder, epoch } = found
   if (status !== 'running') return { kind: 'ended', status, outcome }
+  const free = holder === null || holder === owner
   // Holder and epoch as they were seen: a condition on another table would not be looked at again for a row that
   // somebody else has changed meanwhile (EvalPlanQual), and two processes could take the run one after the other.
   const taken = await sql<{ epoch: number; request: unknown }>`
@@ -116,8 +117,9 @@ export async function claimDurableRun(
     where d.org_id = ${orgId} and d.id = ${executionId} and d.status = 'running'
       and d.owner is not distinct from ${holder} and d.epoch = ${epoch}
       and exists (select from runtime_leases me where me.instance = ${owner} and me.seen_at >= now() - ${lease}
-        and (${holder}::text is null or me.steady_since <= now() - ${lease}))
-      and not exists (select from runtime_leases l where l.instance = ${holder} and l.seen_at >= now() - ${lease})
+        and (${free} or me.steady_since <= now() - ${lease}))
+      and (${free} or not exists (
+        select from runtime_leases l where l.instance = ${holder} and l.seen_at >= now() - ${lease}))
     returning d.epoch, d.request`.execute(db)
   const run = taken.rows[0]
   if (run === undefined) return { kind: 'held' }

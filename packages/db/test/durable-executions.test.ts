@@ -93,6 +93,33 @@ t.test('after an outage nobody calls others dead before it was steady for the le
   t.match(await claim(), { kind: 'taken' })
 })
 
+t.test('a process that took a run and lost the answer takes it again, and fences its earlier self', async (t) => {
+  const run = await begin()
+  await silence('a')
+  await steady('b')
+  const claim = () => claimDurableRun(db, { ...run, owner: 'b' }, LEASE_MS)
+  t.match(await claim(), { kind: 'taken', epoch: 2 })
+  t.match(await claim(), { kind: 'taken', epoch: 3, request: { message: 'Hi' } })
+  t.equal(await recordStep(db, { ...run, owner: 'b', epoch: 2 }, { name: 'llm:0', effect: 'none', result: 1 }), false)
+  await steady('c')
+  t.strictSame(await claimDurableRun(db, { ...run, owner: 'c' }, LEASE_MS), { kind: 'held' }, 'nobody else may')
+})
+
+t.test('a run that was forbidden before it entered the journal never enters it', async (t) => {
+  const run = await begin()
+  const ids = { sessionId: randomUUID(), messageId: randomUUID(), agent: 'assistant' }
+  await forbidDurableRun(db, { ...run, ...ids })
+  t.equal(await ownsDurableRun(db, run), false, 'one that is there ends')
+  const late = { ...run, ...ids, executionId: randomUUID(), request: {}, remainingMs: 60_000, steps: [] }
+  await forbidDurableRun(db, late)
+  t.equal(await beginDurableRun(db, late), false)
+  t.match(await findDurableRun(db, late.executionId), { status: 'cancelled', steps: 0, owner: null })
+  const done = await begin()
+  t.ok(await endDurableRun(db, done, 'completed', { content: 'Done.' }))
+  await forbidDurableRun(db, { ...done, ...ids })
+  t.match(await findDurableRun(db, done.executionId), { status: 'completed' }, 'what has ended stays as it is')
+})
+
 t.test('only one of many takes a run, however often it is tried', async (t) => {
   const others = Array.from({ length: 8 }, (_, index) => `b${index}`)
   for (let round = 0; round < 15; round++) {
