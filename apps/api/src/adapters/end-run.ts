@@ -4,8 +4,11 @@ import type { ChatExecution } from './chat-executor.ts'
 export interface EndRunOptions {
   dispatcher: Dispatcher
   serviceToken: string
-  /** Ends the run in the journal of the runtimes: whoever has it is refused at its next step. */
-  cancelInJournal: (orgId: string, executionId: string) => Promise<unknown>
+  /**
+   * Ends the run in the journal of the runtimes: whoever has it is refused at its next step, and whoever has not
+   * entered it there yet at its first tool.
+   */
+  endInJournal: (execution: ChatExecution) => Promise<unknown>
 }
 
 /** How long is waited for a runtime, and for the journal. */
@@ -13,16 +16,21 @@ const FENCE_MS = 200
 
 /**
  * Before another engine takes a chat over whose tools may be at work, and when nobody wants its answer any more, the
- * run is ended: in the instance that has it, which has a moment to say so, and in the journal, for an instance that
- * cannot be reached. Never rejects.
+ * run is ended: in the instances that may have it, which have a moment to say so, and in the journal, for an instance
+ * that cannot be reached. Never rejects.
  */
-export async function endRun(options: EndRunOptions, instance: string, execution: ChatExecution): Promise<void> {
+export async function endRun(
+  options: EndRunOptions,
+  instances: readonly string[],
+  execution: ChatExecution
+): Promise<void> {
   // An agent without tools is ended by its closed connection.
   if (execution.agent.tools.length === 0) return
-  const { orgId, executionId } = execution
+  const { executionId } = execution
   const limit = new Promise((resolve) => setTimeout(resolve, FENCE_MS).unref())
-  const journal = options.cancelInJournal(orgId, executionId).catch(() => undefined)
-  await Promise.all([askInstance(options, instance, executionId), Promise.race([journal, limit])])
+  const journal = options.endInJournal(execution).catch(() => undefined)
+  const asked = instances.map((instance) => askInstance(options, instance, executionId))
+  await Promise.all([...asked, Promise.race([journal, limit])])
 }
 
 async function askInstance(options: EndRunOptions, instance: string, executionId: string): Promise<void> {

@@ -40,7 +40,8 @@ export function mayResume(error: unknown, execution: ChatExecution): boolean {
 /**
  * Goes on with an execution on another instance, or on the same one when there is no other: behind one address there
  * may be several processes.
- * @throws the error of the instance that failed last when none goes on
+ * @throws the error with which the last instance lost the execution when none goes on; one that was full, or not
+ * there yet, has not lost it
  */
 export async function resumeElsewhere(
   options: ResumeOptions,
@@ -48,13 +49,14 @@ export async function resumeElsewhere(
   context: ExecutionContext,
   failed: FailedInstance
 ): Promise<ExecutionOutcome> {
-  let last = failed
+  let { instance: last, error: lost } = failed
   let until = performance.now() + WITHIN_MS
-  for (let tries = 0; tries < MAX_RESUMES; tries++) {
+  let pauseMs = POLL_MS
+  for (let resumes = 0; resumes < MAX_RESUMES; ) {
     if (context.remainingMs - (performance.now() - context.startedAt) < MIN_REMAINING_MS) break
-    const instance = await findInstance(options, execution, context, last.instance, until)
+    const instance = await findInstance(options, execution, context, last, until)
     if (instance === null) break
-    options.onResume?.(last.instance, instance)
+    options.onResume?.(last, instance)
     let accepted = false
     try {
       return await options.call(instance, () => {
@@ -62,13 +64,22 @@ export async function resumeElsewhere(
       })
     } catch (error) {
       if (context.signal.aborted) throw error
-      last = { instance, error }
-      if (accepted) until = performance.now() + WITHIN_MS
+      last = instance
+      if (accepted) {
+        lost = error
+        until = performance.now() + WITHIN_MS
+        pauseMs = POLL_MS
+      }
+      // Without tools direct_llm answers as well: nobody waits long for room.
+      if (accepted || execution.agent.tools.length === 0) resumes++
       if (!mayGoOn(error, execution) || performance.now() > until) break
-      if (!accepted) await pause(context)
+      if (accepted) continue
+      await pause(context, pauseMs)
+      // Each try is evidence against the runtime: one chat must not make up all of it.
+      pauseMs *= 2
     }
   }
-  throw last.error
+  throw lost
 }
 
 async function findInstance(
@@ -88,8 +99,8 @@ async function findInstance(
   }
 }
 
-async function pause({ signal }: ExecutionContext): Promise<void> {
-  await delay(POLL_MS, undefined, { signal }).catch(() => {})
+async function pause({ signal }: ExecutionContext, forMs = POLL_MS): Promise<void> {
+  await delay(forMs, undefined, { signal }).catch(() => {})
   if (signal.aborted) throw signal.reason
 }
 

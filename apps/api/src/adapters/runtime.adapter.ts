@@ -57,12 +57,13 @@ export function createRuntimeAdapter(options: RuntimeAdapterOptions): ChatExecut
 
   /** An instance that had accepted has failed: another one goes on, or the run is ended before its error is told. */
   async function leave(failed: FailedInstance, execution: ChatExecution, context: ExecutionContext, pass: Pass) {
-    let { instance, error } = failed
+    let { error } = failed
+    const asked = new Set([failed.instance])
     if (!context.signal.aborted && mayResume(error, execution)) {
       try {
         const pick = (exclude: string) => options.breaker.pick(pass, execution.sessionId, exclude)
         const call = (to: string, onAccepted: () => void) => {
-          instance = to
+          asked.add(to)
           return callInstance(options, { instance: to, resumes: true }, execution, context, pass, onAccepted)
         }
         const onResume = (from: string, to: string) => options.onResume?.(execution, from, to)
@@ -71,7 +72,7 @@ export function createRuntimeAdapter(options: RuntimeAdapterOptions): ChatExecut
         error = last
       }
     }
-    const ended = endRun(options, instance, execution)
+    const ended = endRun(options, [...asked], execution)
     if (context.signal.aborted) throw context.signal.reason
     await ended
     throw toUnavailable(error)

@@ -1,5 +1,5 @@
 import { createExtraCallBudget } from '@semibot/breaker'
-import { type Agent, cancelDurableRun, findAgent, findExecution, notifyCancel, watchCancels } from '@semibot/db'
+import { type Agent, findAgent, findExecution, forbidDurableRun, notifyCancel, watchCancels } from '@semibot/db'
 import { createOpenAiCompatibleProvider, type LlmProvider } from '@semibot/llm'
 import { createAiSdkProvider } from '@semibot/llm/ai-sdk'
 import type { Drain, Tracing } from '@semibot/service-kit'
@@ -76,7 +76,7 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
         runtime_orchestrator: createRuntimeAdapter({
           ...runtimeCalls,
           breaker: app.breaker,
-          cancelInJournal: (orgId, executionId) => cancelDurableRun(app.db, orgId, executionId),
+          endInJournal: ({ agent, ...ids }) => forbidDurableRun(app.db, { ...ids, agent: agent.slug }),
           onResume: ({ executionId, sessionId, orgId }, from, to) =>
             app.log.info({ executionId, sessionId, orgId, from, to }, LOG.executionResumed)
         })

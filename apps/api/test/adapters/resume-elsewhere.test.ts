@@ -89,6 +89,19 @@ t.test('an instance that is full, or not there yet, is asked once more', async (
   t.same(calls, ['b', 'b'], 'behind one address there may be several processes')
 })
 
+t.test('a crowd before the only place left is waited out, within bounds, and what is told is the loss', async (t) => {
+  const full = (count: number) => Array.from({ length: count }, () => ({ error: FULL }))
+  const waiting = play([...full(4), OUTCOME])
+  t.equal(await waiting.end, OUTCOME)
+  t.same(waiting.calls, ['b', 'a', 'b', 'a', 'b'])
+  const crowded = play(full(100))
+  await t.rejects(crowded.end, GONE)
+  t.ok(crowded.calls.length < 10, 'few tries, further and further apart')
+  const short = play(full(100), { execution: plain })
+  await t.rejects(short.end, GONE)
+  t.equal(short.calls.length, 3, 'direct_llm answers as well')
+})
+
 t.test('a fault of the model or of the run itself ends it', async (t) => {
   for (const error of [MODEL, BROKEN]) {
     const { calls, end } = play([{ error, accepted: true }, OUTCOME])

@@ -24,7 +24,12 @@ const { messageId } = execution
 async function run(
   t: Test,
   behave: (call: RuntimeCall) => void,
-  options: { url?: string; signal?: AbortSignal; timeouts?: { acceptMs: number; stallMs: number } } = {}
+  options: {
+    url?: string
+    signal?: AbortSignal
+    timeouts?: { acceptMs: number; stallMs: number }
+    execution?: ChatExecution
+  } = {}
 ) {
   const runtime = await startFakeRuntime(t, behave)
   const dispatcher = new Agent({ connections: null, connect: { timeout: 500 } })
@@ -41,13 +46,13 @@ async function run(
     dispatcher,
     breaker,
     serviceToken: 'service-token',
-    cancelInJournal: async () => {},
+    endInJournal: async () => {},
     timeouts: options.timeouts ?? { acceptMs: 5000, stallMs: 5000 }
   })
   const events: ChatEventBody[] = []
   let accepted = 0
   const end = adapter
-    .execute(execution, {
+    .execute(options.execution ?? execution, {
       signal: options.signal ?? new AbortController().signal,
       emit: (event) => events.push(event),
       accepted: () => accepted++,
@@ -324,4 +329,24 @@ t.test('a truncated stream is never taken for an answer, wherever it is cut', as
     if (!(error instanceof ExecutionError)) t.fail(`cut after ${cut} bytes was taken for an answer`)
   }
   t.ok(bytes.length > 500, 'there was something to cut')
+})
+
+t.test('a run that was lost is never begun anew, even when no instance has room for it', async (t) => {
+  const worker = { ...execution, agent: { ...execution.agent, tools: ['calculator'] } }
+  const { end, events, runtime } = await run(
+    t,
+    (call) => {
+      if (call.headers['x-semibot-resume'] === '1') return void call.response.writeHead(503).end('{}')
+      call.begin()
+      call.send({ type: 'message.started', messageId }, { type: 'message.delta', messageId, delta: 'Hel' })
+      setImmediate(() => call.response.destroy())
+    },
+    { execution: worker }
+  )
+  t.match((await end).error, { code: 'RUNTIME_UNAVAILABLE' }, 'the loss is told, not the lack of room')
+  t.equal(runtime.calls.filter(({ headers }) => headers['x-semibot-resume'] === undefined).length, 1)
+  t.same(
+    events.filter(({ type }) => type === 'message.delta'),
+    [{ type: 'message.delta', messageId, delta: 'Hel' }]
+  )
 })
