@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { findProgram, freePort, REPOSITORY_ROOT, waitFor } from '@semibot/stack'
 import { createTestDatabase, startSimulator, type TestSimulator } from '@semibot/stack/test'
 import t from 'tap'
@@ -10,6 +12,7 @@ import { packRelease } from '../src/machine/pack-release.ts'
 // docs/deploy-debian.md, done on a machine with a systemd of its own: install, start, stop, reload, crash, rotate.
 
 const logrotate = await findProgram('logrotate', { debianPackage: 'logrotate', log: (line) => t.comment(line) })
+const shellcheck = await findProgram('shellcheck', { debianPackage: 'shellcheck', log: (line) => t.comment(line) })
 const skip = missingMachine() || (logrotate === undefined && 'logrotate is missing on this machine')
 const WAIT = { timeoutMs: 60_000 }
 const ADMIN = /^ADMIN_TOKEN=(?<token>[0-9a-f]{64})$/m
@@ -66,6 +69,19 @@ if (skip === false) {
   t.teardown(() => machine.stop())
   await machine.sh(`sh ${release.folder}/install.sh`)
 }
+
+t.test(
+  'the linter of shell scripts finds nothing',
+  { skip: shellcheck ? false : 'shellcheck is missing on this machine' },
+  async (t) => {
+    const scripts = ['debian/install.sh', 'debian/upgrade.sh', 'src/machine/boot.sh']
+    const paths = scripts.map((script) => join(REPOSITORY_ROOT, 'infra', script))
+    const { stdout } = await promisify(execFile)(shellcheck as string, paths).catch(
+      (error: { stdout: string }) => error
+    )
+    t.equal(stdout, '')
+  }
+)
 
 t.test(
   'install.sh makes user, folders, settings with secrets, and units, and is harmless when run again',
@@ -144,7 +160,7 @@ t.test('each line is in the journal once and in LOG_FILE once', { skip }, async 
   await chat(baseUrl, key)
   for (const service of ['api', 'runtime']) {
     const inFile = (await machine.sh(`cat /var/log/semibot/${service}.log`)).trimEnd().split('\n')
-    t.ok(inFile.length > 3)
+    t.ok(inFile.length > 1)
     t.equal(new Set(inFile).size, inFile.length, `${service}: no line twice in the file`)
     // It gets its lines from another process, a moment later.
     const inJournal = await waitFor(
