@@ -59,7 +59,7 @@ export async function runTool(
   const tool = parts.tools.get(name)
   const id = distinct(call.id, `step-${turn + 1}-call-${index + 1}`, progress.usedIds)
   const { source, effect, serverId } = tool ?? { source: 'builtin', effect: 'none' }
-  const started = { id, name: name.slice(0, 100), source, effect, input: fitsIntoEvent(input) ? input : null }
+  const started = { id, name: shownName(name), source, effect, input: fitsIntoEvent(input) ? input : null }
   run.answer.tell({
     type: 'tool.started',
     toolCallId: id,
@@ -138,6 +138,14 @@ function toldOutput(text: string, toldBytes: number): string {
   const maxBytes = toldBytes < MANY_EVENTS_BYTES ? MAX_TOLD_OUTPUT_BYTES : SHORT_OUTPUT_BYTES
   if (text.length * 6 <= maxBytes || Buffer.byteLength(JSON.stringify(text)) <= maxBytes) return text
   return text.slice(0, Math.floor(maxBytes / 6)).toWellFormed()
+}
+
+/** The model may make up any name, and Postgres takes no NUL: of a name that can be told, stored and looked up again. */
+function shownName(name: string): string {
+  return name
+    .slice(0, 100)
+    .toWellFormed()
+    .replace(/\p{Cc}/gu, '\ufffd')
 }
 
 /**

@@ -1,4 +1,4 @@
-import { createDatabase, listDurableRuns } from '@semibot/db'
+import { createDatabase, findDurableRun, listDurableRuns } from '@semibot/db'
 import { type FaultProxy, faultProxy } from '@semibot/stack'
 import { createTestDatabase, startSimulator, waitFor } from '@semibot/stack/test'
 import t from 'tap'
@@ -81,4 +81,18 @@ t.test('a run that has ended is told again, not run again', async (t) => {
   const [first, ...rest] = eventsOf(execution)
   t.match(first, { type: 'execution.started', resumed: { text: execution.content } })
   t.match(rest.at(-1), { type: 'execution.completed' })
+})
+
+t.test('a tool with a name that Postgres would refuse is unknown like any other, and no fault of ours', async (t) => {
+  const { world, node } = await startNode('odd-name')
+  const message = 'Do it. [[sim:steps=1]][[sim:call=eff\u0000ect\ud800 {"text":"x"}]]'
+  const asked = makeRequest(message, { agent: { tools: ['effect_none'] } })
+  const execution = node.start(asked)
+  t.match(await execution.ended, { status: 'completed' })
+  t.match(
+    eventsOf(execution).filter(({ type }) => type === 'tool.finished'),
+    [{ error: { code: 'TOOL_UNKNOWN' } }]
+  )
+  t.match(await findDurableRun(db, asked.executionId), { status: 'completed', steps: 3 })
+  t.strictSame(world.deeds, [])
 })
