@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Kysely, sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import { sqlStateOf } from '../classify-error.ts'
 import { DatabaseTimeoutError, DatabaseUnavailableError } from '../errors.ts'
 import type { Database } from '../schema.ts'
-import { chooseServer, type LogPosition, parseLogPosition, type ReplicaStanding } from './choose-server.ts'
+import { chooseServer, type LogPosition } from './choose-server.ts'
+import { isSameCluster, standingOf } from './replica-standing.ts'
 import { WrittenPosition } from './written-position.ts'
 
 /**
@@ -60,6 +61,8 @@ class ReplicaReads implements Reads {
   readonly #written: WrittenPosition
   /** Set while the replica is left alone. */
   #restsUntil: number | undefined
+  /** Once it was seen to be a copy of the primary; seen anew after each rest. */
+  #isCopy = false
 
   constructor(options: ReadsOptions & { replica: Kysely<Database> }) {
     this.#options = options
@@ -98,7 +101,8 @@ class ReplicaReads implements Reads {
     attempt.catch(() => {})
     try {
       const found = await Promise.race([attempt, limit.over])
-      if (found.reason === 'not_a_replica') this.#rest(new Error('the server of the read URL is not a replica'))
+      if (found.reason === 'not_a_replica')
+        this.#rest(new Error('the server of the read URL is no replica of the database'))
       else this.#recover()
       return found
     } catch (error) {
@@ -111,6 +115,8 @@ class ReplicaReads implements Reads {
   }
 
   async #ask(connection: Kysely<Database>, written: LogPosition, limit: AnswerLimit) {
+    this.#isCopy ||= await isSameCluster(this.#options.primary, connection)
+    if (!this.#isCopy) return 'not_a_replica'
     const startedAt = performance.now()
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs *= 2) {
       const standing = await standingOf(connection)
@@ -137,6 +143,7 @@ class ReplicaReads implements Reads {
   #rest(error: unknown): void {
     const begins = this.#restsUntil === undefined
     this.#restsUntil = performance.now() + this.#restMs
+    this.#isCopy = false
     if (begins) this.#options.onReplicaLost?.(error)
   }
 
@@ -176,13 +183,6 @@ class AnswerLimit {
   end(): void {
     clearTimeout(this.#timer)
   }
-}
-
-async function standingOf(db: Kysely<Database>): Promise<ReplicaStanding> {
-  const { rows } = await sql<{ standby: boolean; replayed: string | null }>`
-    select pg_is_in_recovery() as standby, pg_last_wal_replay_lsn()::text as replayed`.execute(db)
-  const { standby = false, replayed = null } = rows[0] ?? {}
-  return { standby, replayed: replayed === null ? null : parseLogPosition(replayed) }
 }
 
 /** Anything that the server or the connection says; an error of the caller's own, such as a bad cursor, is not. */

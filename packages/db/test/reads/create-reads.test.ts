@@ -19,8 +19,10 @@ import { openTestDatabase } from '../helpers/test-database.ts'
 const primary = await openTestDatabase(t)
 await primary.pool.query(`
   create schema standby;
-  create table standby.state (recovering boolean, replayed pg_lsn);
-  insert into standby.state values (true, '0/0');
+  create table standby.state (recovering boolean, replayed pg_lsn, cluster bigint);
+  insert into standby.state select true, '0/0', system_identifier from pg_control_system();
+  create function standby.pg_control_system() returns table (system_identifier bigint)
+    language sql as 'select cluster from standby.state';
   create function standby.pg_is_in_recovery() returns boolean language sql as 'select recovering from standby.state';
   create function standby.pg_last_wal_replay_lsn() returns pg_lsn language sql as 'select replayed from standby.state'`)
 
@@ -87,7 +89,17 @@ t.test('a server that takes writes never answers as a replica, and is left alone
   await saysIt(false, FAR)
   for (let count = 0; count < 3; count++) t.equal(await reads.read(whoAnswers), PRIMARY)
   t.strictSame(reasons, ['not_a_replica', 'resting', 'resting'])
-  t.strictSame(told, ['Error: the server of the read URL is not a replica'])
+  t.strictSame(told, ['Error: the server of the read URL is no replica of the database'])
+})
+
+t.test('a replica of another installation never answers, however far its log is', async (t) => {
+  await saysIt(true, FAR)
+  await primary.pool.query('update standby.state set cluster = cluster + 1')
+  const { reads, reasons } = openReads(t, standbyUrl(), { restMs: 60_000 })
+  t.equal(await reads.read(whoAnswers), PRIMARY)
+  t.equal(await reads.read(whoAnswers), PRIMARY)
+  t.strictSame(reasons, ['not_a_replica', 'resting'])
+  await primary.pool.query('update standby.state set cluster = cluster - 1')
 })
 
 t.test('a replica that is lost costs no read, rests, and is taken back', async (t) => {
@@ -151,6 +163,8 @@ t.test('a read sees all that was committed before it, with one question for many
   })
   t.teardown(close)
   const { reads } = openReads(t, standbyUrl(), { primary: db })
+  await reads.read(whoAnswers)
+  questions = 0
   const answers = await Promise.all(Array.from({ length: 50 }, () => reads.read(whoAnswers)))
   t.ok(answers.every((name) => name === 'replica'))
   t.ok(questions <= 2, `${questions} questions for 50 reads that came at once`)
