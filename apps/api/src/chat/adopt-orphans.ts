@@ -6,7 +6,8 @@ import {
   cancelDurableRun,
   type Database,
   findDurableOutcome,
-  findDurableRequest
+  findDurableRequest,
+  findExecution
 } from '@semibot/db'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Kysely } from 'kysely'
@@ -43,7 +44,9 @@ const POLL_MS = 1000
 export class Orphanage {
   readonly #options: OrphanageOptions
   readonly #closing = new AbortController()
-  readonly #adopted = new Set<Promise<void>>()
+  readonly #adopted = new Map<string, { orphan: AdoptedExecution; care: Promise<void> }>()
+  /** Those that somebody cancelled since they were adopted. */
+  readonly #cancelled = new Set<string>()
 
   constructor(options: OrphanageOptions) {
     this.#options = options
@@ -57,15 +60,27 @@ export class Orphanage {
       const care = this.#careFor(orphan).catch((error: unknown) => {
         if (!this.#closing.signal.aborted) log.warn({ ...orphan, err: error }, LOG.executionNotAdopted)
       })
-      this.#adopted.add(care)
-      void care.then(() => this.#adopted.delete(care))
+      const { executionId } = orphan
+      this.#adopted.set(executionId, { orphan, care })
+      void care.then(() => {
+        this.#adopted.delete(executionId)
+        this.#cancelled.delete(executionId)
+      })
     }
+  }
+
+  /** Ends an adopted execution; does nothing when there is none of this id. */
+  async cancel(executionId: string): Promise<void> {
+    const adopted = this.#adopted.get(executionId)
+    if (adopted === undefined) return
+    this.#cancelled.add(executionId)
+    await cancelDurableRun(this.#options.db, adopted.orphan.orgId, executionId)
   }
 
   /** Leaves what has not ended to another process. */
   async close(): Promise<void> {
     this.#closing.abort(new Error('the server is shutting down'))
-    await Promise.all(this.#adopted)
+    await Promise.all([...this.#adopted.values()].map(({ care }) => care))
   }
 
   async #careFor(orphan: AdoptedExecution): Promise<void> {
@@ -98,16 +113,30 @@ export class Orphanage {
     outcome: StoredOutcome | null | undefined
   ): Promise<void> {
     const { services, log } = this.#options
-    const { content = '', finishReason, usage, error } = outcome ?? {}
+    // Without an answer in the journal, what was saved of it while it grew stays.
+    const { content = await this.#savedText(orgId, executionId), finishReason, usage, error } = outcome ?? {}
     const ids = { orgId, executionId, sessionId, messageId, model, content, attempts: 1, latencyMs: 0 }
     const mode = 'runtime_orchestrator' as const
-    const isDone = status === 'completed'
     const failed = error ?? { code: 'INTERNAL', message: 'The execution was ended before its answer was complete.' }
     await storeResult(
       { turns: services.turns, log },
-      isDone
+      status === 'completed'
         ? { ...ids, mode, status, messageStatus: 'complete', finishReason, usage }
-        : { ...ids, mode, status: 'failed', messageStatus: content === '' ? 'failed' : 'partial', error: failed }
+        : this.#cancelled.has(executionId)
+          ? { ...ids, mode, status: 'cancelled', messageStatus: 'cancelled' }
+          : { ...ids, mode, status: 'failed', messageStatus: content === '' ? 'failed' : 'partial', error: failed }
     )
+  }
+
+  /** Waits for a database that is away: an empty text would take the place of the saved one. */
+  async #savedText(orgId: string, executionId: string): Promise<string> {
+    for (;;) {
+      try {
+        const record = await findExecution(this.#options.db, orgId, null, executionId)
+        return record?.content ?? ''
+      } catch {
+        await delay(POLL_MS, undefined, { signal: this.#closing.signal })
+      }
+    }
   }
 }

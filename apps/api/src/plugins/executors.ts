@@ -146,11 +146,15 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
     })
     app.decorate('orphanage', orphanage)
 
+    const noteBroken = (error: unknown) => app.log.warn({ err: error }, LOG.cancelChannelBroken)
     const cancels = watchCancels({
       url: env.DATABASE_URL,
       applicationName: 'semibot-api-cancels',
-      onCancel: (executionId) => running.get(executionId)?.cancel('user'),
-      onError: (error) => app.log.warn({ err: error }, LOG.cancelChannelBroken)
+      onCancel: (executionId) => {
+        running.get(executionId)?.cancel('user')
+        orphanage.cancel(executionId).catch(noteBroken)
+      },
+      onError: noteBroken
     })
 
     // The streams have ended in preClose; what runs on without a reader ends here, before the database goes.
