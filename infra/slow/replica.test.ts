@@ -169,6 +169,14 @@ else {
     t.equal(after.caughtUp + after.behind - before.caughtUp - before.behind, 3)
   })
 
+  t.test('semibot doctor sees a replica', async (t) => {
+    // Neither the services' own addresses nor the rest of the machine matter here, so its exit code does not, either.
+    const output = await runCli(['doctor', '--json'], { ...env, DATABASE_READ_URL: replica.url }).catch(
+      ({ cause }: Error) => (cause as { stdout: string }).stdout
+    )
+    t.match(output, /"check": ?"replica",\s*"state": ?"ok",\s*"message": ?"\d+ bytes behind/)
+  })
+
   t.test('a replica that stands still is not waited for: the primary answers', async (t) => {
     await onReplica.query('select pg_wal_replay_pause()')
     const before = await reads()

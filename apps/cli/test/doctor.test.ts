@@ -32,6 +32,16 @@ function of(findings: readonly Finding[], check: string): Finding | undefined {
   return findings.find((finding) => finding.check === check)
 }
 
+t.test('a read URL that names no replica, or nothing, is a warning: the primary answers', async (t) => {
+  const url = await createTestDatabase(t)
+  const primary = await doctor({ DATABASE_URL: url, DATABASE_READ_URL: url })
+  t.match(of(primary.findings, 'replica'), { state: 'warn', message: /^no replica of the database at postgres:/ })
+  const nobody = 'postgres://ann:geheim@127.0.0.1:1/db'
+  const gone = await doctor({ DATABASE_URL: url, DATABASE_READ_URL: nobody })
+  t.match(of(gone.findings, 'replica'), { state: 'warn', message: /ECONNREFUSED .*at postgres:\/\/ann:\*\*\*@/ })
+  t.equal(of((await doctor({ DATABASE_URL: url })).findings, 'replica'), undefined)
+})
+
 t.test('everything is fine: each line says ok, exit code 0', async (t) => {
   const url = await serve(t, healthy)
   const env = { DATABASE_URL: await createTestDatabase(t), BASE_URL: url, RUNTIME_SERVICE_URL: url }

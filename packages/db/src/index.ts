@@ -99,6 +99,7 @@ export {
   type PartitionReport
 } from './partitions.ts'
 export { createReads, type ReadReason, type Reads, type ReadsOptions } from './reads/create-reads.ts'
+export { type ReplicaState, replicaState } from './reads/replica-standing.ts'
 export { type RetentionOptions, type RetentionReport, retention } from './retention.ts'
 export type {
   ApiKeyRole,

@@ -9,6 +9,7 @@ import {
 import { sql } from 'kysely'
 import type { DatabaseChoice } from '../database-url.ts'
 import { describeFailure } from '../failure.ts'
+import { checkReplica } from './check-replica.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
 /** Oldest major version of PostgreSQL on which the migrations are tested. */
@@ -57,7 +58,9 @@ export async function checkDatabase(choice: DatabaseChoice): Promise<DatabaseFin
     const server = await checkServer(handle.db, where)
     const migrations = await checkMigrations(handle.db)
     if (migrations.state !== 'ok') return { findings: [server, migrations], apiProcesses: undefined }
+    const { DATABASE_READ_URL: readUrl } = choice.env
     const findings = [server, migrations, await checkStatements(handle.db)]
+    if (readUrl !== undefined) findings.push(await checkReplica(handle.db, readUrl))
     return { findings, apiProcesses: await countInstances(handle.db, 'api') }
   } catch (error) {
     const advice = 'npm start brings one up; for another, set DATABASE_URL'

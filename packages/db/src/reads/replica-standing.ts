@@ -33,3 +33,21 @@ async function clusterOf(db: Kysely<Database>): Promise<string | undefined> {
     throw error
   }
 }
+
+/** What a server is to the primary. */
+export type ReplicaState =
+  | { state: 'replica'; behindBytes: number }
+  /** It takes writes itself, or repeats another installation. */
+  | { state: 'not_a_replica' }
+
+/**
+ * Looks at a replica beside its primary.
+ * @throws DatabaseUnavailableError, DatabaseTimeoutError when either of them does not answer
+ */
+export async function replicaState(primary: Kysely<Database>, replica: Kysely<Database>): Promise<ReplicaState> {
+  const { standby, replayed } = await standingOf(replica)
+  if (!(standby && (await isSameCluster(primary, replica)))) return { state: 'not_a_replica' }
+  const { rows } = await sql<{ written: string }>`select pg_current_wal_flush_lsn()::text as written`.execute(primary)
+  const behind = parseLogPosition(rows[0]?.written ?? '') - (replayed ?? 0n)
+  return { state: 'replica', behindBytes: Number(behind > 0n ? behind : 0n) }
+}
