@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
-/** How the simulator answers one message; what it does else is its own settings. */
+/** Any will do. */
 const MESSAGE = 'Which release answers this chat?'
 /** Longest chat; a longer one has failed. */
 const LIMIT_MS = 60_000

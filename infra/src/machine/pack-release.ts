@@ -34,7 +34,10 @@ const MACHINE_FILES = {
   'infra/pm2': 'pm2',
   'infra/nginx/semibot.conf': 'nginx/semibot.conf',
   'infra/nginx/proxy.conf': 'nginx/proxy.conf',
-  '.env.example': 'env/all-keys.env'
+  '.env.example': 'env/all-keys.env',
+  'docs/deploy-debian.md': 'docs/deploy-debian.md',
+  'docs/deploy-debian.zh-CN.md': 'docs/deploy-debian.zh-CN.md',
+  'docs/upgrade.md': 'docs/upgrade.md'
 } as const
 const COMMANDS = {
   semibot: 'apps/cli/bin/semibot.mjs',
