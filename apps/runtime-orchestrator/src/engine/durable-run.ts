@@ -125,7 +125,7 @@ export class DurableRun implements Durability {
       this.#handle.begin('')
       return undefined
     }
-    const { content, finishReason, usage } = claim.outcome as StoredOutcome
+    const { content = '', finishReason, usage } = (claim.outcome ?? {}) as Partial<StoredOutcome>
     if (claim.status !== 'completed' || finishReason === undefined)
       throw new ExecutionError('RUNTIME_UNAVAILABLE', 'runtime', 'The execution was ended elsewhere.')
     this.#replayed = []
@@ -145,8 +145,13 @@ export class DurableRun implements Durability {
     const { signal } = this.#run
     const isTool = name.startsWith('tool:')
     if (isTool) await this.#enter(effect)
+    if (this.#ref === undefined) {
+      const done = toStep(name, effect, await work({ signal, begunBefore: false }))
+      this.#unwritten.push(done)
+      await this.#writeRest()
+      return done.result as T
+    }
     const run = this.#ref
-    if (run === undefined) return this.#remember(name, effect, await work({ signal, begunBefore: false }))
     // Between two turns nothing is under way: whoever takes over from here repeats nothing.
     if (this.#handOver && !isTool) this.#interrupt()
     const begun = effect === 'none' ? { begunBefore: false } : await this.#noteBegin(run, name, effect)
@@ -180,7 +185,9 @@ export class DurableRun implements Durability {
         if (!lease.isValid) await lease.renew()
         const ids = { orgId, executionId, sessionId, messageId, owner: instance, agent: agent.slug }
         const remainingMs = this.#handle.remainingMs()
-        if (!(await journal.begin({ ...ids, request, remainingMs, steps: this.#unwritten }))) this.#lose()
+        const steps = [...this.#unwritten]
+        if (!(await journal.begin({ ...ids, request, remainingMs, steps }))) this.#lose()
+        this.#unwritten = this.#unwritten.slice(steps.length)
       }, limits)
     } catch (error) {
       leave()
@@ -193,7 +200,14 @@ export class DurableRun implements Durability {
     }
     leave()
     this.#own(1, lapses)
-    this.#unwritten = []
+    await this.#writeRest()
+  }
+
+  /** Steps that ended while the run entered the journal; nothing to do before that. */
+  async #writeRest(): Promise<void> {
+    const run = this.#ref
+    if (run === undefined) return
+    for (const step of this.#unwritten.splice(0)) await this.#write(run, step)
   }
 
   /** `lapses`: of the lease, before the run was asked for. */
@@ -230,11 +244,6 @@ export class DurableRun implements Durability {
     const { signal } = this.#run
     const record = () => journal.recordStep(run, step)
     if (!(await throughOutages(record, { isOutage: journal.isOutage, signal }))) this.#lose()
-  }
-
-  #remember<T>(name: string, effect: ToolEffect, result: T): T {
-    this.#unwritten.push(toStep(name, effect, result))
-    return result
   }
 
   /** Another process has the run: this one stops where it is. */

@@ -1,10 +1,10 @@
-import { createDatabase, findDurableRun, listDurableRuns } from '@semibot/db'
+import { cancelDurableRun, createDatabase, findDurableRun, listDurableRuns } from '@semibot/db'
 import { type FaultProxy, faultProxy } from '@semibot/stack'
 import { createTestDatabase, startSimulator, waitFor } from '@semibot/stack/test'
 import t from 'tap'
 import { createJournal } from '../../src/plugins/journal.ts'
 import { makeRequest } from '../helpers/execute.ts'
-import { createNode, eventsOf, type World } from './fixtures/world.ts'
+import { createNode, eventsOf, Gate, type World } from './fixtures/world.ts'
 
 const STEPS = 3
 const simulator = await startSimulator(t, { SIMULATOR_FIRST_TOKEN_MS: '0', SIMULATOR_GAP_MS: '0' })
@@ -95,4 +95,18 @@ t.test('a tool with a name that Postgres would refuse is unknown like any other,
   )
   t.match(await findDurableRun(db, asked.executionId), { status: 'completed', steps: 3 })
   t.strictSame(world.deeds, [])
+})
+
+t.test('a run that was cancelled elsewhere is refused to its owner, and not begun anew', async (t) => {
+  const { world, node } = await startNode('cancelled')
+  const held = createNode(world, 'cancelled-held', new Gate(6))
+  t.teardown(() => held.engine.close())
+  const asked = request('unsafe')
+  const execution = held.start(asked)
+  await held.gate.frozen
+  t.ok(await cancelDurableRun(db, asked.orgId, asked.executionId))
+  held.gate.thaw()
+  t.match(await execution.ended, { status: 'interrupted' })
+  t.match(await node.resume(asked).ended, { status: 'failed', error: { code: 'RUNTIME_UNAVAILABLE' } })
+  t.equal(world.deeds.length, 2, 'one tool was begun, by the first')
 })
