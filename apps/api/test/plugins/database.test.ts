@@ -1,4 +1,5 @@
 import type { Database } from '@semibot/db'
+import { parseMetrics, sumOf } from '@semibot/stack'
 import { createTestDatabase, waitFor } from '@semibot/stack/test'
 import { type Kysely, sql } from 'kysely'
 import t from 'tap'
@@ -6,6 +7,7 @@ import { DB_BACKGROUND_POOL_MAX, DB_CONNECTION_TIMEOUT_MS, DB_POOL_MAX } from '.
 import { databasePlugin } from '../../src/plugins/database.ts'
 import { metricsPlugin } from '../../src/plugins/metrics.ts'
 import { buildEdge } from '../helpers/build-edge.ts'
+import { buildTestApp } from '../helpers/build-test-app.ts'
 import type { TestScope } from '../helpers/test-scope.ts'
 
 function build(t: TestScope, url: string) {
@@ -88,4 +90,30 @@ t.test('closing the app closes every connection', async (t) => {
     what: 'no other connection'
   })
   t.pass('closed')
+})
+
+t.test('reads go past a server that is no replica, which /ready and the metrics say', async (t) => {
+  const databaseUrl = await createTestDatabase(t)
+  const { app, createOrganization } = await buildTestApp(t, {
+    DATABASE_URL: databaseUrl,
+    DATABASE_READ_URL: databaseUrl
+  })
+  const { id, member } = await createOrganization('readers')
+  t.match((await app.inject('/ready')).json(), { dependencies: { 'postgres replica': { state: 'up' } } })
+
+  const { headers } = member
+  const created = await app.inject({ method: 'POST', url: '/api/v1/sessions', headers, payload: {} })
+  const { id: sessionId } = created.json().data
+  for (const path of ['', `/${sessionId}`, `/${sessionId}/messages`]) {
+    t.equal((await app.inject({ url: `/api/v1/sessions${path}`, headers })).statusCode, 200, path)
+  }
+  const operator = { authorization: `Bearer ${app.env.ADMIN_TOKEN[0]}` }
+  t.equal((await app.inject({ url: `/api/v1/runtime/metrics/${id}`, headers: operator })).statusCode, 200)
+
+  const samples = parseMetrics((await app.inject('/metrics')).body)
+  const reads = (reason: string) => sumOf([samples], `db_reads_total{reason="${reason}"}`)
+  t.equal(reads('caught_up'), 0)
+  t.ok(reads('not_a_replica') + reads('failed') >= 2, 'each kind of connections has looked')
+  t.equal(sumOf([samples], 'db_reads_total'), 4, 'every read is counted')
+  t.equal(app.reads.isResting, true)
 })
