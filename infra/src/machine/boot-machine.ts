@@ -32,7 +32,7 @@ export interface Machine {
 /** Why no machine can be had here; false when one can. */
 export function missingMachine(): false | string {
   const parts = ['/lib/systemd/systemd', '/usr/bin/unshare', '/usr/bin/nsenter'].every((path) => existsSync(path))
-  return parts && mayBeRoot() && cgroupFolder() !== undefined ? false : 'systemd with root is missing on this machine'
+  return parts && mayUnshare() ? false : 'systemd, or root with namespaces for it, is missing on this machine'
 }
 
 /** Boots one. Throws when systemd does not come up. */
@@ -112,8 +112,12 @@ function asRoot(words: readonly string[]): string[] {
   return process.getuid?.() === 0 ? [...words] : ['sudo', '--non-interactive', ...words]
 }
 
-function mayBeRoot(): boolean {
-  const [program = '', ...words] = asRoot(['true'])
+/** Root of a container usually may not. */
+function mayUnshare(): boolean {
+  const folder = cgroupFolder()
+  if (folder === undefined) return false
+  const script = `mount -t tmpfs probe /mnt && test -w '${folder}'`
+  const [program = '', ...words] = asRoot(['unshare', '--mount', '--pid', '--cgroup', '--fork', 'sh', '-c', script])
   return spawnSync(program, words).status === 0
 }
 
