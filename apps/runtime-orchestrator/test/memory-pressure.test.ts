@@ -3,7 +3,7 @@ import t from 'tap'
 import { makeRequest, post } from './helpers/execute.ts'
 import { TOKEN } from './helpers/start-app.ts'
 
-const HEAP_MIB = 128
+const HEAP_MIB = 192
 const LIMIT = 2_000
 
 t.test('a process that runs out of heap refuses what is new, and lives', async (t) => {
@@ -15,7 +15,7 @@ t.test('a process that runs out of heap refuses what is new, and lives', async (
     DATABASE_URL: 'postgres://semibot@127.0.0.1:1/semibot',
     RUNTIME_SERVICE_TOKEN: TOKEN,
     RUNTIME_MAX_CONCURRENT_EXECUTIONS: String(LIMIT),
-    RUNTIME_MEMORY_HIGH_WATER: '0.8',
+    RUNTIME_MEMORY_HIGH_WATER: '0.7',
     SHUTDOWN_GRACE_MS: '0'
   })
   const origin = runtime.baseUrl

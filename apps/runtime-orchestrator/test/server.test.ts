@@ -63,7 +63,7 @@ t.test('SIGTERM without any execution ends at once', async (t) => {
   server.kill('SIGTERM')
   t.equal(await server.exited, 0)
   const tookMs = performance.now() - signalled
-  t.ok(tookMs < 3_000, `${tookMs.toFixed()} ms`)
+  t.ok(tookMs < 15_000, `${tookMs.toFixed()} ms`)
 })
 
 t.test('a reader that does not read cannot hold up the end', async (t) => {

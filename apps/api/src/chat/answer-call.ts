@@ -82,6 +82,20 @@ export async function isVisible(
   }
 }
 
+/** Whether the database says that the execution has not ended. */
+export async function isStillRunning(
+  services: Pick<AnswerServices, 'findExecution'>,
+  scope: { orgId: string; userId: string | null },
+  executionId: string
+): Promise<boolean> {
+  const record = await services.findExecution(scope, executionId)
+  return record !== undefined && isRunning(record)
+}
+
+function isRunning({ status }: ExecutionRecord): boolean {
+  return status === 'running' || status === 'waiting_approval'
+}
+
 /** Answers with an execution that has ended and is in no event log any more. */
 export async function answerStored(
   services: AnswerServices,
@@ -93,7 +107,7 @@ export async function answerStored(
   const { caller } = request
   const record = await services.findExecution({ orgId: caller.orgId, userId: caller.userId }, executionId)
   if (record === undefined) throw new RequestError('NOT_FOUND', 'There is no such execution.')
-  if (record.status === 'running' || record.status === 'waiting_approval') {
+  if (isRunning(record)) {
     throw new RequestError(
       'EVENTS_EXPIRED',
       'This execution runs on another server; ask GET /api/v1/chat/executions/:id until it has ended.'

@@ -6,7 +6,7 @@ import type { Face } from '../faces/face.ts'
 import type { Admission } from '../limits/admission.ts'
 import type { OrgConcurrency } from '../limits/org-concurrency.ts'
 import { type AcceptedChat, type AcceptServices, acceptChat, type ChatCall } from './accept-chat.ts'
-import { type AnswerServices, answerExecution, answerStored, isVisible } from './answer-call.ts'
+import { type AnswerServices, answerExecution, answerStored, isStillRunning, isVisible } from './answer-call.ts'
 import type { ChatServices } from './chat-services.ts'
 import { decideMode } from './decide-mode.ts'
 import type { EventMirror } from './event-mirror.ts'
@@ -128,8 +128,11 @@ async function answerReplay(
   reply.header(HEADERS.idempotencyReplayed, 'true')
   const events = services.events.get(executionId)
   if (events !== undefined) return answerExecution(services, request, reply, events, options)
-  if (!running) return answerStored(services, request, reply, executionId, options)
-  throw new RequestError('SESSION_BUSY', `Execution ${executionId} of this call is still running.`, {
-    retryAfterSeconds: 1
-  })
+  // It may have ended since it was looked up, and what was kept of it is gone.
+  if (running && (await isStillRunning(services, { orgId, userId }, executionId))) {
+    throw new RequestError('SESSION_BUSY', `Execution ${executionId} of this call is still running.`, {
+      retryAfterSeconds: 1
+    })
+  }
+  return answerStored(services, request, reply, executionId, options)
 }
