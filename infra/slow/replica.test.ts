@@ -223,11 +223,17 @@ else {
   t.test('the slow queries of the operations document are listed, on the role of the services', async (t) => {
     const client = new pg.Client(primary.url)
     await client.connect()
-    const { rows } = await client.query<{ query: string }>(
+    const { rows } = await client.query<{ query: string; mean_exec_time: number }>(
       'SELECT query, calls, mean_exec_time FROM pg_stat_statements ORDER BY mean_exec_time DESC LIMIT 1000'
     )
     await client.end()
     t.ok(rows.some(({ query }) => query.includes('semibot_accept_turns_')))
+    const pages = rows.filter(({ query }) => /from "(messages|sessions)"/.test(query))
+    for (const { query, mean_exec_time } of pages) {
+      t.comment(
+        `${Math.round(mean_exec_time * 1000)} us on the primary: ${query.replace(/select .*? from/, 'select ... from')}`
+      )
+    }
     t.notOk(
       rows.some(({ query }) => query.includes('Hello')),
       'and hold nothing that was said'
