@@ -218,6 +218,7 @@ class Run {
     attempts: number,
     { code, message }: Pick<ExecutionError, 'message'> & { code: ErrorCode }
   ) {
+    this.story.closeUnknownTools()
     const messageStatus = this.story.answer.textVisible ? 'partial' : 'failed'
     await this.#store(mode, attempts, { status: 'failed', messageStatus, error: { code, message } })
     this.#refuse(code, message)
@@ -228,6 +229,7 @@ class Run {
       const message = 'The server is shutting down; send the message again.'
       return this.#fail(mode, attempts, { code: 'SHUTTING_DOWN', message })
     }
+    this.story.closeUnknownTools()
     await this.#store(mode, attempts, { status: 'cancelled', messageStatus: 'cancelled' })
     this.#options.services.metrics.requestFinished('cancelled')
     this.story.end({ type: 'execution.cancelled', reason })
