@@ -21,7 +21,9 @@ export const executionsRoutes: FastifyPluginAsyncZod = async (app) => {
   const list = {
     tags,
     summary: 'Durable executions, newest first',
-    description: 'Executions of agents with tools, from their first tool call on.',
+    description:
+      'Executions of agents with tools, from their first tool call on. One that was ended before it is there as ' +
+      'cancelled, without steps, so that no process begins it any more.',
     querystring: durableRunsQuerySchema,
     response: { 200: envelope(z.array(durableRunSchema)) }
   }
