@@ -27,9 +27,15 @@ export interface ToolOutcome {
 /**
  * Runs a tool on input that a model made up: checks the input, bounds time and output, and turns every
  * failure into a result. The output is untrusted text: it may only ever be shown to the model as a tool's result.
+ * `mayAct` is asked last of all (see StepAttempt).
  * @throws the reason of `context.signal` when the execution itself is stopped
  */
-export async function callTool(tool: Tool, input: unknown, context: ToolContext): Promise<ToolOutcome> {
+export async function callTool(
+  tool: Tool,
+  input: unknown,
+  context: ToolContext,
+  mayAct?: () => Promise<void> | undefined
+): Promise<ToolOutcome> {
   const started = performance.now()
   const finished = (result: Omit<ToolResult, 'durationMs'>): ToolResult => ({
     ...result,
@@ -42,8 +48,10 @@ export async function callTool(tool: Tool, input: unknown, context: ToolContext)
   const timer = setTimeout(() => timeout.abort(), tool.timeoutMs)
   const signal = AbortSignal.any([context.signal, timeout.signal])
   try {
+    const toolContext = { ...context, signal }
+    for (let wait = mayAct?.(); wait !== undefined; wait = mayAct?.()) await untilAborted(wait, signal)
     // A tool that does not listen to its signal is left behind, not waited for.
-    const output = await untilAborted(tool.execute(checked.data, { ...context, signal }), signal)
+    const output = await untilAborted(tool.execute(checked.data, toolContext), signal)
     return { result: finished(cut(toText(output), tool.maxOutputBytes)) }
   } catch (error) {
     if (context.signal.aborted) throw context.signal.reason

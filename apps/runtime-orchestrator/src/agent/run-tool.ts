@@ -96,7 +96,7 @@ async function runStarted(
     const result = await runStep(
       `tool:${id}:${name}`,
       effect,
-      async ({ signal, begunBefore, traceparent = run.headers.traceparent }) => {
+      async ({ signal, begunBefore, mayAct, traceparent = run.headers.traceparent }) => {
         live = true
         observer.toolCallStarted(run, started)
         if (begunBefore && effect === 'unsafe') return unknownOutcome(`${name} was interrupted`)
@@ -105,7 +105,12 @@ async function runStarted(
         if (call.invalid) return failedCall('TOOL_INPUT_INVALID', 'the arguments are not valid JSON')
         if (approve !== undefined && !(await approve(tool, started, signal)))
           return deniedCall(`the call of ${name} was not approved`)
-        const outcome: ToolOutcome = await callTool(tool, call.input, toolContext(run, id, { signal, traceparent }))
+        const outcome: ToolOutcome = await callTool(
+          tool,
+          call.input,
+          toolContext(run, id, { signal, traceparent }),
+          mayAct
+        )
         cause = outcome.cause
         return outcome.result
       }

@@ -6,6 +6,11 @@ export interface StepAttempt {
   readonly signal: AbortSignal
   /** An earlier attempt at this step had begun, in whatever process, and left no result: it may have taken effect. */
   readonly begunBefore: boolean
+  /**
+   * To be asked right before something is done to the world. Undefined: now. Else it has to be waited for and asked
+   * again; it rejects in a process that was paused and replaced meanwhile.
+   */
+  readonly mayAct?: () => Promise<void> | undefined
   /** W3C trace context of the attempt, where it has one of its own. */
   readonly traceparent?: string
 }

@@ -157,7 +157,7 @@ export class DurableRun implements Durability {
     const begun = effect === 'none' ? { begunBefore: false } : await this.#noteBegin(run, name, effect)
     // Last of all: this process may have been paused in any of the waits before.
     await this.#mustOwn(run)
-    const result = await work({ signal, ...begun })
+    const result = await work({ signal, ...begun, mayAct: () => (this.#isMine ? undefined : this.#mustOwn(run)) })
     await this.#write(run, toStep(name, effect, result))
     return result
   }
@@ -219,12 +219,18 @@ export class DurableRun implements Durability {
     this.#ref = { orgId, executionId, owner: instance, epoch }
   }
 
+  /** The lease has not lapsed since the run was known to be this process's. */
+  get #isMine(): boolean {
+    const { lease } = this.#options
+    return lease.isValid && lease.lapses === this.#lapses
+  }
+
   /** Nothing is begun by a process whose lease has lapsed before it knows that the run is still its own. */
   async #mustOwn(run: DurableRunRef): Promise<void> {
     const { journal, lease } = this.#options
     const { signal } = this.#run
     // As often as it takes: the process may be paused while it asks, too.
-    while (!lease.isValid || lease.lapses !== this.#lapses) {
+    while (!this.#isMine) {
       await lease.ensure(signal)
       const { lapses } = lease
       if (!(await throughOutages(() => journal.owns(run), { isOutage: journal.isOutage, signal }))) this.#lose()
