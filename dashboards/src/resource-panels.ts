@@ -103,6 +103,12 @@ export const DEPENDENCY_PANELS = [
     queries: [[quantile(0.95, METRICS.queryDuration, 'operation'), 'P95 {{operation}}']]
   }),
   timeSeries({
+    title: 'Reads that a replica may answer',
+    description: 'By why a server answered them: caught_up are those of the replica, all others went to the primary.',
+    unit: 'reqps',
+    queries: [[rate(METRICS.reads, 'reason'), '{{reason}}']]
+  }),
+  timeSeries({
     title: 'Redis commands',
     unit: 's',
     queries: [[quantile(0.95, METRICS.redisDuration, 'command'), 'P95 {{command}}']]
