@@ -40,8 +40,8 @@ export function mayResume(error: unknown, execution: ChatExecution): boolean {
 /**
  * Goes on with an execution on another instance, or on the same one when there is no other: behind one address there
  * may be several processes.
- * @throws the error with which the last instance lost the execution when none goes on; one that was full, or not
- * there yet, has not lost it
+ * @throws what ended the execution at another instance; when none goes on, the error with which the last one lost it:
+ * one that was full, or not there yet, has not lost it
  */
 export async function resumeElsewhere(
   options: ResumeOptions,
@@ -72,7 +72,8 @@ export async function resumeElsewhere(
       }
       // Without tools direct_llm answers as well: nobody waits long for room.
       if (accepted || execution.agent.tools.length === 0) resumes++
-      if (!mayGoOn(error, execution) || performance.now() > until) break
+      if (!mayGoOn(error, execution)) throw error
+      if (performance.now() > until) break
       if (accepted) continue
       await pause(context, pauseMs)
       // Each try is evidence against the runtime: one chat must not make up all of it.

@@ -104,9 +104,11 @@ t.test('a crowd before the only place left is waited out, within bounds, and wha
 
 t.test('a fault of the model or of the run itself ends it', async (t) => {
   for (const error of [MODEL, BROKEN]) {
-    const { calls, end } = play([{ error, accepted: true }, OUTCOME])
-    await t.rejects(end, error)
-    t.same(calls, ['b'])
+    for (const accepted of [true, false]) {
+      const { calls, end } = play([{ error, accepted }, OUTCOME])
+      await t.rejects(end, error)
+      t.same(calls, ['b'])
+    }
   }
 })
 

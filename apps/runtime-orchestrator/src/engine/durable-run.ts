@@ -1,4 +1,4 @@
-import type { ChatEventBody, ExecuteRequest, FinishReason, ToolEffect, Usage } from '@semibot/chat-protocol'
+import type { ChatEventBody, ExecuteRequest, FinishReason, ToolEffect } from '@semibot/chat-protocol'
 import type { DurableRunRef, RecordedStep } from '@semibot/db'
 import { ExecutionError } from '../agent/execution-error.ts'
 import type { RunContext } from '../agent/run-context.ts'
@@ -10,6 +10,7 @@ import type { Lease } from './lease.ts'
 import { condenseReplay } from './replay.ts'
 import { throughOutages } from './retry.ts'
 import type { Outcome } from './run-execution.ts'
+import { type StoredOutcome, toStored } from './stored-outcome.ts'
 import { takeOver } from './take-over.ts'
 
 export interface DurableRunOptions {
@@ -22,14 +23,6 @@ export interface DurableRunOptions {
   /** Told when the run is taken from another process, and when another process has taken it from this one. */
   onTakenOver?: (request: ExecuteRequest, epoch: number) => void
   onLost?: (request: ExecuteRequest) => void
-}
-
-/** How a run ended, as it is kept for whoever missed it. */
-export interface StoredOutcome {
-  content: string
-  finishReason?: FinishReason
-  usage?: Usage
-  error?: { code: string; message: string }
 }
 
 /**
@@ -99,7 +92,7 @@ export class DurableRun implements Durability {
     const limits = { isOutage: journal.isOutage, signal: new AbortController().signal, limitMs }
     try {
       if (outcome.status !== 'interrupted')
-        return await throughOutages(() => journal.end(run, outcome.status, this.#toStored(outcome)), limits)
+        return await throughOutages(() => journal.end(run, outcome.status, toStored(outcome, this.#run)), limits)
       await throughOutages(() => journal.release(run), limits)
       return true
     } catch (error) {
@@ -125,7 +118,11 @@ export class DurableRun implements Durability {
       this.#handle.begin('')
       return undefined
     }
-    const { content = '', finishReason, usage } = (claim.outcome ?? {}) as Partial<StoredOutcome>
+    const { content = '', finishReason, usage, error } = (claim.outcome ?? {}) as Partial<StoredOutcome>
+    // Somebody wants no answer: none is sought elsewhere, and it is nobody's fault.
+    if (claim.status === 'cancelled')
+      throw new ExecutionError('RUNTIME_INTERNAL', 'client', 'The execution was cancelled.')
+    if (error !== undefined) throw new ExecutionError(error.code, error.origin, error.message)
     if (claim.status !== 'completed' || finishReason === undefined)
       throw new ExecutionError('RUNTIME_UNAVAILABLE', 'runtime', 'The execution was ended elsewhere.')
     this.#replayed = []
@@ -270,15 +267,6 @@ export class DurableRun implements Durability {
     this.#replayed = undefined
     this.#handle.begin(this.#run.answer.text)
     for (const event of condenseReplay(events)) this.#run.emit(event)
-  }
-
-  #toStored(outcome: Outcome): StoredOutcome {
-    const { answer, budget } = this.#run
-    const stored = { content: answer.text, usage: budget.usage }
-    if (outcome.status === 'completed') return { ...stored, finishReason: outcome.finishReason }
-    if (outcome.status !== 'failed') return stored
-    const { code, message } = outcome.error
-    return { ...stored, error: { code, message } }
   }
 }
 

@@ -83,6 +83,21 @@ t.test('a run that has ended is told again, not run again', async (t) => {
   t.match(rest.at(-1), { type: 'execution.completed' })
 })
 
+t.test('a run that failed or was cancelled ends for whoever asks again as it ended', async (t) => {
+  const { node, world } = await startNode('asked-again')
+  const owner = 'gone'
+  const error = { code: 'LLM_RATE_LIMITED', message: 'slow down', origin: 'llm' }
+  for (const expected of [error, { code: 'RUNTIME_INTERNAL', origin: 'client' }]) {
+    const asked = request('unsafe')
+    const ids = { ...asked, owner, agent: asked.agent.slug, request: asked, remainingMs: 60_000, steps: [] }
+    await world.journal.begin(ids)
+    if (expected === error) await world.journal.end({ ...ids, epoch: 1 }, 'failed', { content: '', error })
+    else await cancelDurableRun(db, asked.orgId, asked.executionId)
+    t.match(await node.resume(asked).ended, { status: 'failed', error: expected })
+  }
+  t.strictSame(world.deeds, [])
+})
+
 t.test('a tool with a name that Postgres would refuse is unknown like any other, and no fault of ours', async (t) => {
   const { world, node } = await startNode('odd-name')
   const message = 'Do it. [[sim:steps=1]][[sim:call=eff\u0000ect\ud800 {"text":"x"}]]'
@@ -107,6 +122,6 @@ t.test('a run that was cancelled elsewhere is refused to its owner, and not begu
   t.ok(await cancelDurableRun(db, asked.orgId, asked.executionId))
   held.gate.thaw()
   t.match(await execution.ended, { status: 'interrupted' })
-  t.match(await node.resume(asked).ended, { status: 'failed', error: { code: 'RUNTIME_UNAVAILABLE' } })
+  t.match(await node.resume(asked).ended, { status: 'failed', error: { origin: 'client' } })
   t.equal(world.deeds.length, 2, 'one tool was begun, by the first')
 })
