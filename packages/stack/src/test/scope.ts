@@ -1,6 +1,10 @@
 import { join } from 'node:path'
 import { REPOSITORY_ROOT } from '../paths.ts'
 
+// Node.js closes what is left of a process that has nothing more to do, and now and then waits for ever, at full
+// speed, for a request of a connection that was reset. Leaving by process.exit does not wait; the exit code stays.
+process.once('exit', () => process.exit())
+
 /** What the helpers need of a tap test: a place to hang the cleaning up on. */
 export interface TestScope {
   teardown(cleanUp: () => unknown): void
