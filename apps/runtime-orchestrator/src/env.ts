@@ -39,5 +39,7 @@ export function executionTimeoutMs({ values, origins }: ServiceEnv): number {
 
 /** Flags that Node.js was started with, on its command line and in its environment. */
 export function nodeFlags(): string[] {
-  return [...(process.env.NODE_OPTIONS ?? '').split(/\s+/), ...process.execArgv].filter((flag) => flag !== '')
+  // An option may stand in quotes; those of the flags that are looked for hold no space.
+  const options = (process.env.NODE_OPTIONS ?? '').replaceAll('"', '').split(/\s+/)
+  return [...options, ...process.execArgv].filter((flag) => flag !== '')
 }

@@ -10,7 +10,8 @@ t.test('a process that runs out of heap refuses what is new, and lives', async (
   const simulator = await startSimulator(t)
   const runtime = await startRuntime(t, {
     ENV_FILE: '/dev/null',
-    NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}`,
+    // In quotes, as programs write it that put their own options before it.
+    NODE_OPTIONS: `"--max-old-space-size=${HEAP_MIB}"`,
     LLM_BASE_URL: simulator.baseUrl,
     DATABASE_URL: 'postgres://semibot@127.0.0.1:1/semibot',
     RUNTIME_SERVICE_TOKEN: TOKEN,

@@ -18,20 +18,26 @@ export interface HeapUse {
   limitBytes: number
   /** Since that collection, milliseconds. */
   ageMs: number
+  /** What is used at this moment, garbage included. */
+  nowBytes: number
 }
 
 /** A full collection that was long ago says nothing: near its limit the engine collects several times a second. */
 const HEAP_FRESH_MS = 10_000
 /** Gaps count up to this share of what is used: of larger ones some are on their way back to the system. */
 const MAX_GAPS = 0.25
+/** From this share on garbage counts as well: so near its limit the engine may not get to collecting it in time. */
+const BRINK = 0.85
 /** Once near, the pressure has to fall this much below the mark. */
 const RELIEF = 0.05
 
 /** What is used of each limit. A limit that there is not is not used at all. */
 export function memoryRatios(heap: HeapUse, cgroup: MemoryUse | undefined): MemoryRatios {
   const withGaps = Math.min(heap.committedBytes, heap.usedBytes * (1 + MAX_GAPS))
+  const lasting = heap.ageMs > HEAP_FRESH_MS ? 0 : withGaps / heap.limitBytes
+  const now = heap.nowBytes / heap.limitBytes
   return {
-    heap: heap.ageMs > HEAP_FRESH_MS ? 0 : withGaps / heap.limitBytes,
+    heap: Math.max(lasting, now >= BRINK ? now : 0),
     cgroup: cgroup === undefined ? 0 : cgroup.usedBytes / cgroup.limitBytes
   }
 }
@@ -80,8 +86,8 @@ export interface MemoryWatchOptions {
 }
 
 const SAMPLE_MS = 1_000
-/** A burst of calls looks at one sample. */
-const FRESH_MS = 100
+/** A burst of calls looks at one sample; of calls with long histories not many fit into what is left. */
+const FRESH_MS = 10
 
 /** Watches the memory of this process and of its control group. */
 export function watchMemory(options: MemoryWatchOptions): MemoryWatch {
@@ -118,6 +124,10 @@ export function watchMemory(options: MemoryWatchOptions): MemoryWatch {
 
 const YOUNG_SPACES = new Set(['new_space', 'new_large_object_space'])
 
+function oldSpaces() {
+  return getHeapSpaceStatistics().filter(({ space_name }) => !YOUNG_SPACES.has(space_name))
+}
+
 function watchHeap(limitBytes: number, now: () => number): { use(): HeapUse; close(): void } {
   const left = { usedBytes: 0, committedBytes: 0 }
   let collectedAt = Number.NEGATIVE_INFINITY
@@ -126,14 +136,19 @@ function watchHeap(limitBytes: number, now: () => number): { use(): HeapUse; clo
     const entries = list.getEntries() as { detail?: { kind?: number } }[]
     const full = entries.some(({ detail }) => detail?.kind === constants.NODE_PERFORMANCE_GC_MAJOR)
     if (!full) return
-    const spaces = getHeapSpaceStatistics().filter(({ space_name }) => !YOUNG_SPACES.has(space_name))
+    const spaces = oldSpaces()
     left.usedBytes = spaces.reduce((sum, { space_used_size }) => sum + space_used_size, 0)
     left.committedBytes = spaces.reduce((sum, { space_size }) => sum + space_size, 0)
     collectedAt = now()
   })
   observer.observe({ entryTypes: ['gc'] })
   return {
-    use: () => ({ ...left, limitBytes, ageMs: now() - collectedAt }),
+    use: () => ({
+      ...left,
+      limitBytes,
+      ageMs: now() - collectedAt,
+      nowBytes: oldSpaces().reduce((sum, { space_used_size }) => sum + space_used_size, 0)
+    }),
     close: () => observer.disconnect()
   }
 }

@@ -11,12 +11,14 @@ import {
 import { createPlaces } from '../../src/workers/places.ts'
 
 const MIB = 1024 ** 2
-const HEAP = { usedBytes: 80 * MIB, committedBytes: 90 * MIB, limitBytes: 100 * MIB, ageMs: 0 }
+const HEAP = { usedBytes: 80 * MIB, committedBytes: 90 * MIB, limitBytes: 100 * MIB, ageMs: 0, nowBytes: 0 }
 
 t.test('a limit that there is not is not used, and an old collection says nothing', async (t) => {
   t.same(memoryRatios(HEAP, undefined), { heap: 0.9, cgroup: 0 })
   t.same(memoryRatios({ ...HEAP, ageMs: 10_001 }, { usedBytes: 30, limitBytes: 40 }), { heap: 0, cgroup: 0.75 })
   t.same(memoryRatios({ ...HEAP, ageMs: Number.POSITIVE_INFINITY }, undefined), { heap: 0, cgroup: 0 })
+  t.equal(memoryRatios({ ...HEAP, ageMs: 10_001, nowBytes: 84 * MIB }, undefined).heap, 0, 'garbage is no pressure')
+  t.equal(memoryRatios({ ...HEAP, ageMs: 10_001, nowBytes: 86 * MIB }, undefined).heap, 0.86, 'until it comes too near')
 })
 
 t.test('gaps between objects count, but not what is on its way back to the system', async (t) => {
