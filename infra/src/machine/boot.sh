@@ -3,6 +3,8 @@
 # fresh namespaces for mounts, processes, IPC, host name and cgroups, never outside of them; $1 is an empty folder.
 # The network stays that of the host. Nothing of the host's own services is started: no unit is wanted but the journal.
 set -e
+# The PATH of a service or a CI runner may lack the system's programs.
+PATH=$PATH:/usr/sbin:/sbin
 mount --make-rprivate /
 mount -t tmpfs -o mode=0755 machine "$1"
 cd "$1"
