@@ -1,4 +1,4 @@
-import { startRuntime, startSimulator } from '@semibot/stack/test'
+import { startRuntime, startSimulator, waitFor } from '@semibot/stack/test'
 import t from 'tap'
 import { makeRequest, post } from './helpers/execute.ts'
 import { TOKEN } from './helpers/start-app.ts'
@@ -48,6 +48,8 @@ t.test('a process that runs out of heap refuses what is new, and lives', async (
   const page = await (await fetch(`${origin}/metrics`)).text()
   t.match(page, /^runtime_execution_refused_total\{reason="memory"\} 1$/m)
   t.match(page, new RegExp(`^runtime_execution_in_flight ${begun.length}$`, 'm'), 'what runs goes on')
-  t.match(runtime.lines.join('\n'), /"limit":"heap".*"msg":"\[Runtime\] memory is nearly used up: no new executions"/)
+  const warning = /"limit":"heap".*"msg":"\[Runtime\] memory is nearly used up: no new executions"/
+  // Lines of a log are on their way for a moment.
+  await waitFor(() => warning.test(runtime.lines.join('\n')), { what: 'the warning in the log' })
   leave.abort()
 })
