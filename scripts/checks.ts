@@ -23,18 +23,21 @@ const CHECKS: Check[] = [
   { name: 'build', run: () => command('turbo', 'run', 'build', '--ui=stream', '--output-logs=errors-only') }
 ]
 
+/** Of the problems of one check in its note. */
+const NOTE_LINES = 20
+
 /** Runs all checks, says which failed and why, and returns how many passed and failed. */
-export function runChecks(say: (text: string) => void): { passed: number; failed: number } {
-  let failed = 0
+export function runChecks(say: (text: string) => void): { passed: number; failed: number; notes: string[] } {
+  const notes: string[] = []
   for (const check of CHECKS) {
     const started = performance.now()
     const problems = check.run()
     const seconds = ((performance.now() - started) / 1000).toFixed(1)
     say(`${problems.length === 0 ? 'ok    ' : 'FAILED'} ${check.name} (${seconds} s)`)
     for (const problem of problems) say(`  ${problem}`)
-    if (problems.length > 0) failed++
+    if (problems.length > 0) notes.push([`FAILED  ${check.name}`, ...problems.slice(0, NOTE_LINES)].join('\n  '))
   }
-  return { passed: CHECKS.length - failed, failed }
+  return { passed: CHECKS.length - notes.length, failed: notes.length, notes }
 }
 
 /** What the program wrote when it failed; nothing when it went well. */

@@ -9,20 +9,21 @@ import { stopSignal } from './stop-signal.ts'
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 const signal = stopSignal()
 const checks = runChecks(say)
-let tests = { passed: 0, failed: 1 }
+let tests: Awaited<ReturnType<typeof runTests>> = { passed: 0, failed: 1, notes: ['FAILED  npm test'] }
 try {
   tests = await runTests({ turboArguments: process.argv.slice(2), say, signal })
 } catch (error) {
   say((error as Error).message)
 }
-let slow = { passed: 0, failed: 1 }
+let slow: Awaited<ReturnType<typeof runSlowSuites>> = { passed: 0, failed: 1, notes: ['FAILED  slower suites'] }
 try {
   // Arguments choose packages: whoever wants some of them does not want everything else as well.
-  slow = process.argv.length > 2 ? { passed: 0, failed: 0 } : await runSlowSuites({ names: [], say, signal })
+  slow = process.argv.length > 2 ? { passed: 0, failed: 0, notes: [] } : await runSlowSuites({ names: [], say, signal })
 } catch (error) {
   say((error as Error).message)
 }
 const failed = checks.failed + tests.failed + slow.failed
-if (checks.failed > 0) say(`${checks.failed} of the checks failed, see above.`)
+// Once more at the end: what is above is long.
+for (const note of [...checks.notes, ...tests.notes, ...slow.notes]) say(note)
 say(`${checks.passed + tests.passed + slow.passed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)

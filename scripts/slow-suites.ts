@@ -28,19 +28,24 @@ export interface SlowOptions {
 
 /**
  * Runs the suites of infra/slow one after the other, the image build last, against one PostgreSQL and one Redis of their
- * own, and resolves with the sum of their assertions. Throws when a name fits no suite.
+ * own, and resolves with the sum of their assertions and what failed. Throws when a name fits no suite.
  */
-export async function runSlowSuites({ names, say, signal }: SlowOptions): Promise<{ passed: number; failed: number }> {
+export async function runSlowSuites({
+  names,
+  say,
+  signal
+}: SlowOptions): Promise<{ passed: number; failed: number; notes: string[] }> {
   const files = chooseSuites(names)
   say(`Slower suites: ${files.map(suiteName).join(', ') || 'none'}`)
-  if (files.length === 0) return { passed: 0, failed: 0 }
+  const sum = { passed: 0, failed: 0, notes: [] as string[] }
+  if (files.length === 0) return sum
   const services = await startTestServices((text) => say(`  ${text}`), signal)
-  const sum = { passed: 0, failed: 0 }
   try {
     for (const file of files) {
       const result = await runSuite(file, services.env, say, signal)
       sum.passed += result.passed
       sum.failed += result.failed
+      sum.notes.push(...result.notes)
       if (!signal.aborted) continue
       say('The run was interrupted.')
       break
@@ -72,7 +77,7 @@ async function runSuite(
   env: NodeJS.ProcessEnv,
   say: (text: string) => void,
   signal: AbortSignal
-): Promise<PackageResult> {
+): Promise<PackageResult & { notes: string[] }> {
   const name = suiteName(file)
   const started = performance.now()
   say(`\n${name} ...`)
@@ -80,13 +85,13 @@ async function runSuite(
   const allowedSkips =
     process.env.CI === 'true' ? [] : [...tap.matchAll(MISSING_PROGRAM)].map(([, why]) => why as string)
   const result = judgePackage({ name, tap, exitCode, allowedSkips })
-  if (result.failed > 0) for (const failure of describeFailures(tap)) say(failure)
-  for (const problem of result.problems) say(`  ${problem}`)
+  const failures = result.failed === 0 ? [] : [...describeFailures(tap), ...result.problems]
+  for (const failure of failures) say(failure)
   const seconds = ((performance.now() - started) / 1000).toFixed(1)
   say(
     `${result.failed === 0 ? 'ok    ' : 'FAILED'} ${name} (${result.passed} ok, ${result.failed} failed, ${seconds} s)`
   )
-  return result
+  return { ...result, notes: failures.length === 0 ? [] : [[`FAILED  ${name}`, ...failures].join('\n  ')] }
 }
 
 /** Shows what each test of the file came to while it runs, and what the file says in comments. */
