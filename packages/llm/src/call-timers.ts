@@ -1,3 +1,4 @@
+import { QuietTimer } from '@semibot/chat-protocol'
 import type { FlowControl } from '@semibot/chat-protocol/event-stream'
 import { LlmError } from './llm-error.ts'
 import type { LlmCallOptions } from './types.ts'
@@ -15,7 +16,7 @@ export class CallTimers {
   readonly #caller: AbortSignal
   readonly #idleMs: number
   readonly #firstByteMs: number
-  #timer: NodeJS.Timeout
+  readonly #timer: QuietTimer
   #phase: 'waiting' | 'started' | 'ending' = 'waiting'
   /** Why this attempt was ended from our side, when it was not the caller who ended it. */
   ended: LlmError | undefined
@@ -26,20 +27,11 @@ export class CallTimers {
     this.#caller = options.signal
     this.#firstByteMs = options.firstByteTimeoutMs ?? (whole ? DEFAULT_WHOLE_WAIT_MS : DEFAULT_STREAM_WAIT_MS)
     this.#idleMs = options.idleTimeoutMs ?? DEFAULT_STREAM_WAIT_MS
-    this.#timer = setTimeout(this.#expire, this.#firstByteMs)
+    this.#timer = new QuietTimer(this.#firstByteMs, () => this.#expire())
     this.#caller.addEventListener('abort', this)
     if (this.#caller.aborted) this.handleEvent()
     const { flow } = options
-    this.flow = flow && {
-      get congested() {
-        return flow.congested
-      },
-      onDrained: (callback) =>
-        flow.onDrained(() => {
-          this.#timer.refresh()
-          callback()
-        })
-    }
+    this.flow = flow && new HeldBack(flow, this.#timer)
   }
 
   get signal(): AbortSignal {
@@ -54,19 +46,17 @@ export class CallTimers {
   /** Bytes have arrived. */
   activity(): void {
     if (this.#phase !== 'waiting') {
-      this.#timer.refresh()
+      this.#timer.touch()
       return
     }
     this.#phase = 'started'
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(this.#expire, this.#idleMs)
+    this.#timer.restart(this.#idleMs)
   }
 
   /** The answer is whole: from now on this much silence ends the attempt, without an error. */
   endSoon(milliseconds: number): void {
     this.#phase = 'ending'
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(this.#expire, milliseconds)
+    this.#timer.restart(milliseconds)
   }
 
   /** Ends the attempt with an error. */
@@ -76,13 +66,13 @@ export class CallTimers {
   }
 
   stop(): void {
-    clearTimeout(this.#timer)
+    this.#timer.stop()
     this.#caller.removeEventListener('abort', this)
   }
 
-  readonly #expire = (): void => {
+  #expire(): void {
     if (this.flow?.congested === true) {
-      this.#timer.refresh()
+      this.#timer.restart()
       return
     }
     if (this.#phase === 'ending') {
@@ -94,5 +84,27 @@ export class CallTimers {
         ? `The model provider stopped answering: nothing for ${this.#idleMs} ms.`
         : `The model provider did not answer within ${this.#firstByteMs} ms.`
     this.end(new LlmError('LLM_UNAVAILABLE', message))
+  }
+}
+
+/** The consumer's flow control; while it holds the answer back, silence is not the provider's. */
+class HeldBack implements FlowControl {
+  readonly #flow: FlowControl
+  readonly #timer: QuietTimer
+
+  constructor(flow: FlowControl, timer: QuietTimer) {
+    this.#flow = flow
+    this.#timer = timer
+  }
+
+  get congested(): boolean {
+    return this.#flow.congested
+  }
+
+  onDrained(callback: () => void): void {
+    this.#flow.onDrained(() => {
+      this.#timer.touch()
+      callback()
+    })
   }
 }

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
-import { SSE_HEADERS, sseComment } from '@semibot/chat-protocol'
+import { QuietTimer, SSE_HEADERS, sseComment } from '@semibot/chat-protocol'
 import type { FastifyReply } from 'fastify'
 import { enqueueFlush } from './flush-queue.ts'
 import { bodyOf, cutOff, type ResponseBody } from './secure-server.ts'
@@ -72,7 +72,7 @@ class ResponseWriter implements SseWriter {
   #socket: Socket | undefined
   #waiting: (() => void)[] = []
   #waitingSince = 0
-  readonly #timer: NodeJS.Timeout
+  readonly #timer: QuietTimer
   readonly #heartbeatFrame: string
   readonly #maxBufferedBytes: number
   readonly #stallMs: number
@@ -86,7 +86,7 @@ class ResponseWriter implements SseWriter {
     this.#maxBufferedBytes = options.maxBufferedBytes ?? 1024 * 1024
     this.#stallMs = options.stallMs ?? 60_000
     this.#onClose = options.onClose
-    this.#timer = setTimeout(() => this.#tick(), options.heartbeatMs).unref()
+    this.#timer = new QuietTimer(options.heartbeatMs, () => this.#tick(), { unref: true })
     raw.on('error', ignore)
     if (raw.destroyed) {
       this.ended = true
@@ -155,7 +155,7 @@ class ResponseWriter implements SseWriter {
       if (this.raw.writableLength > this.#maxBufferedBytes) cutOff(this.raw)
       return
     }
-    this.#timer.refresh()
+    this.#timer.touch()
     if (flowing) return
     this.congested = true
     this.#waitingSince = performance.now()
@@ -189,13 +189,13 @@ class ResponseWriter implements SseWriter {
     } else {
       this.write(this.#heartbeatFrame)
     }
-    this.#timer.refresh()
+    this.#timer.restart()
   }
 
   #close(): void {
     this.ended = true
     this.#pending = ''
-    clearTimeout(this.#timer)
+    this.#timer.stop()
     this.#socket = undefined
     this.#resume()
     this.#onClose?.(this.raw.writableFinished)

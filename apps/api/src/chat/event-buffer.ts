@@ -26,20 +26,19 @@ export const DEFAULT_EVENT_LOG_LIMITS: EventLogLimits = {
 /** What an event costs beside its texts: the object, its numbers, its place in the buffer. */
 const EVENT_OVERHEAD_BYTES = 120
 
-/** Hears what the buffer holds. */
+/** Hears what the buffers hold. */
 interface Accounting {
   grew(bytes: number): void
-  ended(): void
+  ended(executionId: string): void
 }
 
 /** A bounded buffer of one execution's events, with any number of readers. */
-export class EventBuffer implements ExecutionEvents {
+export class EventBuffer implements ExecutionEvents, FlowControl {
   readonly executionId: string
   readonly sessionId: string
   readonly messageId: string
   readonly orgId: string
   readonly userId: string | null
-  readonly flow: FlowControl
   readonly #limits: EventLogLimits
   readonly #now: () => number
   readonly #accounting: Accounting | undefined
@@ -75,22 +74,28 @@ export class EventBuffer implements ExecutionEvents {
     this.#limits = limits
     this.#now = now
     this.#accounting = accounting
-    const isCongested = () => this.#congested()
-    this.flow = {
-      get congested() {
-        return isCongested()
-      },
-      onDrained: (callback) => {
-        this.#drained.push(callback)
-      }
+  }
+
+  get flow(): FlowControl {
+    return this
+  }
+
+  /** An attached reader is far behind. */
+  get congested(): boolean {
+    const readers = this.#readers
+    for (let index = 0; index < readers.length; index++) {
+      if (readers[index]!.unreadBytes > this.#limits.congestedBytes) return true
     }
+    return false
+  }
+
+  onDrained(callback: () => void): void {
+    this.#drained.push(callback)
   }
 
   append(body: ChatEventBody): ChatEvent {
     if (this.ended) throw new Error(`execution ${this.executionId} has ended, ${body.type} came after it`)
-    const event = body as ChatEvent
-    event.seq = this.lastSeq + 1
-    event.ts = this.#now()
+    const event = numbered(body, this.lastSeq + 1, this.#now())
     this.#add(event)
     return event
   }
@@ -123,13 +128,16 @@ export class EventBuffer implements ExecutionEvents {
       grown -= this.#dropFirst()
     }
     this.#accounting?.grew(grown)
+    if (event.type !== 'message.delta') this.#note(event)
+    for (const reader of this.#readers) reader.notify(size)
+  }
+
+  #note(event: ChatEvent): void {
     if (event.type === 'execution.started') this.started = event
     else if (event.type === 'execution.fallback') this.fellBack = true
-    if (isTerminal(event)) {
-      this.ended = true
-      this.#accounting?.ended()
-    }
-    for (const reader of this.#readers) reader.notify(size)
+    if (!isTerminal(event)) return
+    this.ended = true
+    this.#accounting?.ended(this.executionId)
   }
 
   keeps(after: number): boolean {
@@ -160,15 +168,10 @@ export class EventBuffer implements ExecutionEvents {
   }
 
   readerAdvanced(): void {
-    if (this.#drained.length === 0 || this.#congested()) return
+    if (this.#drained.length === 0 || this.congested) return
     const callbacks = this.#drained
     this.#drained = []
     for (const callback of callbacks) callback()
-  }
-
-  #congested(): boolean {
-    for (const reader of this.#readers) if (reader.unreadBytes > this.#limits.congestedBytes) return true
-    return false
   }
 
   #dropFirst(): number {
@@ -225,6 +228,17 @@ class BufferReader implements EventReader {
   close(): void {
     this.#source.detach(this)
   }
+}
+
+/** The event with its number and time. The common one is made anew: two keys more would cost it a second object. */
+function numbered(body: ChatEventBody, seq: number, ts: number): ChatEvent {
+  if (body.type === 'message.delta') {
+    return { type: body.type, seq, ts, messageId: body.messageId, delta: body.delta }
+  }
+  const event = body as ChatEvent
+  event.seq = seq
+  event.ts = ts
+  return event
 }
 
 /** A near enough size of what the event keeps alive; only events that carry foreign data are measured by writing them. */

@@ -21,16 +21,21 @@ export class MemoryEventLog implements EventLog {
 
   open(identity: ExecutionIdentity): ExecutionEvents {
     const { executionId } = identity
-    const events = new EventBuffer(identity, this.#limits, this.#now, {
-      grew: (bytes) => {
-        this.#totalBytes += bytes
-        if (this.#totalBytes > this.#limits.maxTotalBytes) this.#forgetOldest()
-      },
-      ended: () => this.#ended.set(executionId, this.#now())
-    })
+    const events = new EventBuffer(identity, this.#limits, this.#now, this)
     this.#executions.set(executionId, events)
     this.expire()
     return events
+  }
+
+  /** Called by the buffers: so many bytes came to them, or went. */
+  grew(bytes: number): void {
+    this.#totalBytes += bytes
+    if (this.#totalBytes > this.#limits.maxTotalBytes) this.#forgetOldest()
+  }
+
+  /** Called by a buffer: its execution has ended. */
+  ended(executionId: string): void {
+    this.#ended.set(executionId, this.#now())
   }
 
   get(executionId: string): ExecutionEvents | undefined {

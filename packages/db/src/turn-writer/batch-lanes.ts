@@ -15,6 +15,8 @@ export interface BatchLanesOptions<Item, Result> {
   maxBatch: number
   maxQueue: number
   maxWaitMs: number
+  /** Once this many batches a second have started, the next ones wait for each other's company. */
+  startsPerSecond: number
   /** Rough size of an item in characters; a batch is closed when it has grown large. */
   sizeOf(item: Item): number
   /** Runs a batch and settles each of its calls; never rejects. */
@@ -27,10 +29,13 @@ interface QueuedCall<Item, Result> extends WaitingCall<Item, Result> {
 }
 
 const MAX_BATCH_SIZE = 2_000_000
+/** Batches that may start at once after a quiet time. */
+const BURST = 4
 
 /**
  * Groups calls: those that arrive while the lanes are busy go out together in the next batch. An idle lane
- * starts after the current turn of the event loop, so that requests read in one turn share a batch too.
+ * starts after the current turn of the event loop, so that requests read in one turn share a batch too. Under load,
+ * batches start at a bounded rate and so become larger: a statement costs far more than a row in it.
  */
 export class BatchLanes<Item, Result> {
   readonly #options: BatchLanesOptions<Item, Result>
@@ -39,6 +44,9 @@ export class BatchLanes<Item, Result> {
   #startScheduled = false
   #closed = false
   #onIdle: (() => void)[] = []
+  /** Token bucket: how many batches may start now, and when it was looked at last. */
+  #starts = BURST
+  #lookedAt = performance.now()
 
   constructor(options: BatchLanesOptions<Item, Result>) {
     this.#options = options
@@ -72,10 +80,22 @@ export class BatchLanes<Item, Result> {
   #scheduleStart(): void {
     if (this.#startScheduled || this.#busyLanes >= this.#options.lanes) return
     this.#startScheduled = true
-    setImmediate(() => {
+    const start = () => {
       this.#startScheduled = false
       this.#start()
-    })
+    }
+    const waitMs = this.#startsIn()
+    if (waitMs === 0) setImmediate(start)
+    else setTimeout(start, waitMs)
+  }
+
+  /** Milliseconds until the next batch may start; 0: now. */
+  #startsIn(): number {
+    const perMs = this.#options.startsPerSecond / 1000
+    const now = performance.now()
+    this.#starts = Math.min(BURST, this.#starts + (now - this.#lookedAt) * perMs)
+    this.#lookedAt = now
+    return this.#starts >= 1 ? 0 : Math.ceil((1 - this.#starts) / perMs)
   }
 
   #start(): void {
@@ -83,6 +103,7 @@ export class BatchLanes<Item, Result> {
       const calls = this.#takeBatch()
       if (calls.length === 0) break
       this.#busyLanes++
+      this.#starts--
       void this.#options.run(calls).finally(() => {
         this.#busyLanes--
         if (this.#queue.length > 0) this.#scheduleStart()

@@ -15,6 +15,8 @@ import { AcceptUndoer } from './undo-accepts.ts'
 
 // Per turn beside its text: ids and keys.
 const ITEM_OVERHEAD = 1000
+/** Of each kind. Twice as many in all leave the database at ease, and a chat alone never waits for others. */
+const STARTS_PER_SECOND = 300
 
 /**
  * Creates the writer of one process's turns on its pool. Each call is one round trip; calls that arrive while a
@@ -23,7 +25,7 @@ const ITEM_OVERHEAD = 1000
  */
 export function createTurnWriter(pool: pg.Pool, options: TurnWriterOptions = {}): TurnWriter {
   const { lanes = 2, maxBatch = 128, maxQueue = 4096, maxWaitMs = 5000, finishRetryMs = 15_000, onQuery } = options
-  const limits = { maxBatch, maxQueue, maxWaitMs }
+  const limits = { maxBatch, maxQueue, maxWaitMs, startsPerSecond: STARTS_PER_SECOND }
   const undoer = new AcceptUndoer(pool)
   const closing = new AbortController()
 

@@ -15,7 +15,7 @@ const ITEM_OVERHEAD = 1000
 /** Saves answers so far, one statement at a time; of one execution only the latest that waits. */
 export function createProgressLane(
   pool: pg.Pool,
-  limits: { maxBatch: number; maxQueue: number; maxWaitMs: number },
+  limits: { maxBatch: number; maxQueue: number; maxWaitMs: number; startsPerSecond: number },
   onQuery?: QueryObserver
 ) {
   const waiting = new Map<string, WaitingProgress>()

