@@ -28,13 +28,14 @@ if (process.platform !== 'linux') {
 }
 
 const report = (text: string) => console.error(`bench: ${text}`)
+// Upstream, load and Postgres share the first core: what this process starts inherits it.
+const pinned = cpus().length > 1 && pin(process.pid, 0)
 const systems = await startSystems(report)
 process.once('SIGINT', () => void systems.stop().then(() => process.exit(130)))
 let ok = false
 try {
-  // The system under test has a core of its own; upstream, load and Postgres share the others.
-  const pinned = cpus().length > 1 && [systems.pipe, systems.api].every(({ pid }) => pin(pid, 1))
-  report(pinned ? 'systems under test on core 1' : 'not pinned: taskset is not installed, or there is one core')
+  const apart = pinned && [systems.pipe, systems.api].every(({ pid }) => pin(pid, 1))
+  report(apart ? 'systems under test on core 1, everything else on core 0' : 'not pinned: taskset is not installed, or there is one core')
   const figures = await measure(systems, { rounds: values.quick ? 1 : 5, quick: values.quick === true }, report)
   printTable(figures)
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`)
