@@ -1,15 +1,33 @@
+import fc from 'fast-check'
 import t from 'tap'
 import { validate, version } from 'uuid'
 import { newId } from '../src/new-id.ts'
 
-t.test('ids are UUIDv7 of their time, and all different', async (t) => {
-  const at = Date.UTC(2026, 10, 22, 9, 0, 0, 123)
-  const ids = new Set<string>()
-  for (let index = 0; index < 5000; index++) {
-    const id = newId(at)
-    if (!validate(id) || version(id) !== 7) t.fail(`${id} is no UUIDv7`)
-    if (Number.parseInt(id.replace('-', '').slice(0, 12), 16) !== at) t.fail(`${id} has another time`)
-    ids.add(id)
+t.test('any time gives a UUID of version 7 with that time in its first 48 bits', async (t) => {
+  let ids = 0
+  fc.assert(
+    fc.property(fc.nat({ max: 2 ** 48 - 1 }), (msecs) => {
+      const id = newId(msecs)
+      ids++
+      return validate(id) && version(id) === 7 && Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16) === msecs
+    })
+  )
+  t.equal(ids, 100)
+})
+
+t.test('ids of the same moment differ, in every random digit', async (t) => {
+  const ids = Array.from({ length: 5000 }, () => newId(1_700_000_000_000))
+  t.equal(new Set(ids).size, ids.length)
+  const digits = ids[0]!.length
+  for (let place = 15; place < digits; place++) {
+    const seen = new Set(ids.map((id) => id[place]))
+    if (seen.has('-')) continue
+    t.equal(seen.size, place === 19 ? 4 : 16, `digit ${place}`)
   }
-  t.equal(ids.size, 5000)
+})
+
+t.test('without a time it is now', async (t) => {
+  const before = Date.now()
+  const time = Number.parseInt(newId().replaceAll('-', '').slice(0, 12), 16)
+  t.ok(time >= before && time <= Date.now())
 })
