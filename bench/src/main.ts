@@ -35,7 +35,11 @@ process.once('SIGINT', () => void systems.stop().then(() => process.exit(130)))
 let ok = false
 try {
   const apart = pinned && [systems.pipe, systems.api].every(({ pid }) => pin(pid, 1))
-  report(apart ? 'systems under test on core 1, everything else on core 0' : 'not pinned: taskset is not installed, or there is one core')
+  report(
+    apart
+      ? 'systems under test on core 1, everything else on core 0'
+      : 'not pinned: taskset is not installed, or there is one core'
+  )
   const figures = await measure(systems, { rounds: values.quick ? 1 : 5, quick: values.quick === true }, report)
   printTable(figures)
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`)

@@ -43,20 +43,9 @@ export async function startSystems(
   try {
     const upstreamPort = await freePort()
     const upstream = `http://127.0.0.1:${upstreamPort}`
-    const own = async (name: string, env: Record<string, string>): Promise<RunningProcess> => {
-      const running = await startProcess({
-        name,
-        command: process.execPath,
-        args: [...SOURCE_FLAGS, join(REPOSITORY_ROOT, 'bench/src', `${name}.ts`)],
-        env: { PATH: process.env.PATH, ...env },
-        ready: { line: /listens/ }
-      })
-      stops.push(() => running.stop())
-      return running
-    }
-    await own('upstream', { PORT: String(upstreamPort) })
-    const pipePort = await freePort()
-    const pipe = await own('pipe', { PORT: String(pipePort), UPSTREAM: upstream })
+    stops.push((await startUpstream(upstreamPort)).stop)
+    const pipe = await startPipe(upstream)
+    stops.push(pipe.stop)
 
     const folder = mkdtempSync(join(tmpdir(), 'semibot-bench-'))
     stops.push(async () => rmSync(folder, { recursive: true, force: true }))
@@ -101,13 +90,7 @@ export async function startSystems(
     const others: Record<string, System> = {}
     for (const [name, env] of Object.entries(variants)) others[name] = await startApi(name, env)
     return {
-      pipe: {
-        name: 'pipe',
-        pid: pipe.pid,
-        url: `http://127.0.0.1:${pipePort}/relay`,
-        headers: {},
-        chunkKey: 'content'
-      },
+      pipe,
       api,
       variants: others,
       stop
@@ -116,4 +99,34 @@ export async function startSystems(
     await stop()
     throw error
   }
+}
+
+/** The model server of the benches, see upstream.ts. */
+export async function startUpstream(port: number): Promise<{ stop: () => Promise<unknown> }> {
+  const running = await startProgram('upstream', { PORT: String(port) })
+  return { stop: () => running.stop() }
+}
+
+/** The bare relay, see pipe.ts. */
+export async function startPipe(upstream: string): Promise<System & { stop: () => Promise<unknown> }> {
+  const port = await freePort()
+  const running = await startProgram('pipe', { PORT: String(port), UPSTREAM: upstream })
+  return {
+    name: 'pipe',
+    pid: running.pid,
+    url: `http://127.0.0.1:${port}/relay`,
+    headers: {},
+    chunkKey: 'content',
+    stop: () => running.stop()
+  }
+}
+
+function startProgram(name: string, env: Record<string, string>): Promise<RunningProcess> {
+  return startProcess({
+    name,
+    command: process.execPath,
+    args: [...SOURCE_FLAGS, join(REPOSITORY_ROOT, 'bench/src', `${name}.ts`)],
+    env: { PATH: process.env.PATH, ...env },
+    ready: { line: /listens/ }
+  })
 }

@@ -1,6 +1,7 @@
 export * from './admin.ts'
 export * from './chat-event.ts'
 export * from './chat-request.ts'
+export * from './delta-frame.ts'
 export * from './envelope.ts'
 export * from './error-codes.ts'
 export * from './error-remedies.ts'

@@ -1,6 +1,7 @@
 import {
   type ChatEventBody,
   chatEventBodySchema,
+  DeltaReader,
   type ExecuteRequest,
   HEADERS,
   isTerminal
@@ -107,11 +108,13 @@ class RuntimeStream {
   readonly #context: ExecutionContext
   readonly #accepted: () => void
   readonly #resumes: boolean
+  readonly #deltas: DeltaReader
   started = false
   #ended: ChatEventBody | undefined
 
   constructor(execution: ChatExecution, context: ExecutionContext, accepted: () => void, resumes: boolean) {
     this.#resumes = resumes
+    this.#deltas = new DeltaReader(execution.messageId)
     this.#execution = execution
     this.#context = context
     this.#accepted = accepted
@@ -123,6 +126,13 @@ class RuntimeStream {
   }
 
   take(frame: ServerSentEvent): void {
+    if (this.started && this.#ended === undefined) {
+      const delta = this.#deltas.textOf(frame.data)
+      if (delta !== undefined) {
+        this.#context.emit({ type: 'message.delta', messageId: this.#execution.messageId, delta })
+        return
+      }
+    }
     const event = parseEvent(frame.data)
     if (this.#ended !== undefined) throw protocolError(`${event.type} came after the terminal event.`)
     if (!this.started) {

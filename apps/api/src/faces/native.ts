@@ -1,4 +1,4 @@
-import { type ChatEvent, sseComment, sseEvent, sseRetry } from '@semibot/chat-protocol'
+import { type ChatEvent, sseComment, sseEvent, sseRetry, writeDelta } from '@semibot/chat-protocol'
 import type { Face } from './face.ts'
 
 /** The native face: every chat event as it is, numbered, so that a client can resume. */
@@ -13,23 +13,8 @@ export const nativeFace: Face = {
   encoder: () => encodeNative
 }
 
-// Events of many streams share a millisecond, and a number of this size is dear to write.
-let lastTime = 0
-let lastTimeText = '0'
-
-function written(time: number): string {
-  if (time !== lastTime) {
-    lastTime = time
-    lastTimeText = String(time)
-  }
-  return lastTimeText
-}
-
 /** The frame of one event. A delta, the common case, is put together without serialising a whole object. */
 export function encodeNative(event: ChatEvent): string {
-  if (event.type === 'message.delta') {
-    const seq = String(event.seq)
-    return `id: ${seq}\nevent: message.delta\ndata: {"type":"message.delta","seq":${seq},"ts":${written(event.ts)},"messageId":"${event.messageId}","delta":${JSON.stringify(event.delta)}}\n\n`
-  }
+  if (event.type === 'message.delta') return writeDelta(event.messageId, event.delta, event.seq, event.ts)
   return sseEvent(event.type, JSON.stringify(event), event.seq)
 }

@@ -3,6 +3,7 @@ import { fullHouseScenario } from './full-house.ts'
 import { journalPointsScenario } from './journal-points.ts'
 import { killScenario } from './kill.ts'
 import { postgresScenario } from './postgres.ts'
+import { pureChatScenario } from './pure-chat.ts'
 import { rollingScenario } from './rolling.ts'
 import { zombieScenario } from './zombie.ts'
 
@@ -13,5 +14,6 @@ export const RUNTIME_SCENARIOS: readonly Scenario[] = [
   journalPointsScenario,
   rollingScenario,
   fullHouseScenario,
+  pureChatScenario,
   postgresScenario
 ]

@@ -1,8 +1,8 @@
+import { isPlainJson, withoutParent } from '@semibot/chat-protocol'
+
 /** How often in a row a chunk may differ in more than its text before nothing more is learnt from the stream. */
 const MAX_MISSES = 4
 const CONTENT = '"content":"'
-/** What JSON does not write as it is: RFC 8259, section 7. */
-const NOT_PLAIN = /["\\\p{Cc}]/u
 const PROBE = 'probe'
 
 /** A chunk as far as it matters here. */
@@ -29,9 +29,9 @@ export class ChunkTemplate {
     // Slices are compared by the word, startsWith by the character: three times as long.
     if (end <= head.length || data.slice(0, head.length) !== head || data.slice(end) !== tail) return undefined
     const text = data.slice(head.length, end)
-    if (NOT_PLAIN.test(text)) return undefined
+    if (!isPlainJson(text)) return undefined
     this.#misses = 0
-    return copyOf(text)
+    return withoutParent(text)
   }
 
   /** Takes note of a chunk that was parsed and told of nothing but this text. */
@@ -40,7 +40,7 @@ export class ChunkTemplate {
     this.#misses++
     const start = data.indexOf(CONTENT) + CONTENT.length
     const end = start + text.length
-    if (start < CONTENT.length || data.slice(start, end) !== text || NOT_PLAIN.test(text)) return
+    if (start < CONTENT.length || data.slice(start, end) !== text || !isPlainJson(text)) return
     const head = data.slice(0, start)
     const tail = data.slice(end)
     if (!isText(`${head}${PROBE}${tail}`)) return
@@ -48,11 +48,6 @@ export class ChunkTemplate {
     this.#head = Buffer.from(head).toString()
     this.#tail = Buffer.from(tail).toString()
   }
-}
-
-/** The text without the piece that it was cut from, which it would keep in memory for as long as it lives itself. */
-function copyOf(text: string): string {
-  return ` ${text}`.slice(1)
 }
 
 /** Whether what was put there is what a chunk says: the key may stand somewhere else as well. */
