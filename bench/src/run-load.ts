@@ -54,7 +54,7 @@ function spawnLoad<R>(load: Load): Promise<R> {
   })
 }
 
-/** Puts a process on one core where `taskset` is installed; false where it is not. */
-export function pin(pid: number, core: number): boolean {
-  return spawnSync('taskset', ['-a', '-c', '-p', String(core), String(pid)], { stdio: 'ignore' }).status === 0
+/** Puts a process on a core, or on cores such as `0-1`, where `taskset` is installed; false where it is not. */
+export function pin(pid: number, cores: number | string): boolean {
+  return spawnSync('taskset', ['-a', '-c', '-p', String(cores), String(pid)], { stdio: 'ignore' }).status === 0
 }

@@ -32,6 +32,8 @@ const DEADLINE_MARGIN_MS = 500
  * sends a few bytes now and then would hold a chat until its deadline.
  */
 const LIVELY_BYTES = 512
+/** Without a reason each abort would make an error with a stack, also at the end of every good answer. */
+const NOBODY_WAITS = 'nobody waits for this answer any more'
 /** A runtime that takes a run over waits until the lease of its owner has lapsed. */
 const RESUME_ACCEPT_MS = 8000
 
@@ -92,13 +94,13 @@ export async function callRuntime(
     if (state.isComplete && error instanceof EventStreamError && error.kind === 'reset') return state.outcome()
     watch.stop()
     const reason = call.signal.aborted ? call.signal.reason : toExecutionError(error)
-    if (!call.signal.aborted) call.abort()
+    if (!call.signal.aborted) call.abort(NOBODY_WAITS)
     throw reason
   } finally {
     watch.stop()
     context.signal.removeEventListener('abort', abort)
     // Whatever the reason for leaving, the runtime must not go on for nobody.
-    if (!call.signal.aborted) call.abort()
+    if (!call.signal.aborted) call.abort(NOBODY_WAITS)
   }
 }
 

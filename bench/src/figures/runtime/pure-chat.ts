@@ -1,16 +1,18 @@
+import { cpus } from 'node:os'
 import { freePort } from '@semibot/stack'
 import { median } from '../../print-table.ts'
 import { usageOf } from '../../process-usage.ts'
 import { pin, runLoad } from '../../run-load.ts'
 import { type System, startPipe, startUpstream } from '../../systems.ts'
-import type { StreamResult } from '../../types.ts'
+import type { RequestResult, StreamResult } from '../../types.ts'
 import { type Figure, type FigureContext, figure, type Scenario } from '../figure.ts'
 
 /** Api and runtime share a core with nothing else on it: so many streams at 50 chunks/s leave it some room. */
 const STREAMS = [100, 200]
 const CHUNKS = 100
 const ROUNDS = 5
-const WARM_UPS = 4
+const WARM_UPS = 3
+const WARM_UP_MS = 15_000
 const MOST_TIMES_RELAY = 1.3
 const MOST_LAG_MS = 50
 
@@ -34,7 +36,10 @@ async function measurePureChat({ base, quick, report }: FigureContext): Promise<
   const port = await freePort()
   const upstream = `http://127.0.0.1:${port}`
   const stops: (() => Promise<unknown>)[] = []
+  const hasCores = cpus().length > 1
   try {
+    // What this process starts from here on inherits the core; what is measured is moved to the other one.
+    if (hasCores) pin(process.pid, 0)
     stops.push((await startUpstream(port)).stop)
     const pipe = await startPipe(upstream)
     stops.push(pipe.stop)
@@ -50,7 +55,13 @@ async function measurePureChat({ base, quick, report }: FigureContext): Promise<
       headers: { authorization: `Bearer ${base.runtimeOrg.apiKey}` },
       chunkKey: 'delta'
     }
-    for (const pid of [pipe.pid, api.pid, runtime.pid]) pin(pid, 1)
+    for (const pid of [pipe.pid, api.pid, runtime.pid]) pin(pid, hasCores ? 1 : 0)
+    report('warming up')
+    // Whole answers: they are the quickest way to have the code of a chat compiled, and a server runs for weeks.
+    const durationMs = quick ? 1000 : WARM_UP_MS
+    for (const each of [pipe, system]) {
+      await runLoad<RequestResult>(each, { ...each, kind: 'requests', connections: 64, durationMs })
+    }
     const figures: Figure[] = []
     for (const streams of quick ? STREAMS.slice(0, 1) : STREAMS) {
       const rounds: Round[] = []
@@ -65,6 +76,7 @@ async function measurePureChat({ base, quick, report }: FigureContext): Promise<
     return figures
   } finally {
     for (const stop of stops.reverse()) await stop()
+    if (hasCores) pin(process.pid, `0-${cpus().length - 1}`)
   }
 }
 
