@@ -15,15 +15,9 @@ t.test('any time gives a UUID of version 7 with that time in its first 48 bits',
   t.equal(ids, 100)
 })
 
-t.test('ids of the same moment differ, in every random digit', async (t) => {
+t.test('ids of the same moment differ, also beyond one draw of random bytes', async (t) => {
   const ids = Array.from({ length: 5000 }, () => newId(1_700_000_000_000))
   t.equal(new Set(ids).size, ids.length)
-  const digits = ids[0]!.length
-  for (let place = 15; place < digits; place++) {
-    const seen = new Set(ids.map((id) => id[place]))
-    if (seen.has('-')) continue
-    t.equal(seen.size, place === 19 ? 4 : 16, `digit ${place}`)
-  }
 })
 
 t.test('without a time it is now', async (t) => {

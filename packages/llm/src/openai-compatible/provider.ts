@@ -59,7 +59,7 @@ function requestHeaders(apiKey: string | undefined): Record<string, string> {
 }
 
 /**
- * Calls a server that speaks OpenAI chat completions. Push style from the socket to the sink: one parse for
+ * Calls a server that speaks OpenAI chat completions. Push style from the socket to the sink: at most one parse for
  * each chunk, no queue, no stream object. A stream that ends without a finish reason or `[DONE]` is an error.
  * One more attempt is made when the first failed before its first event, in a way that may pass.
  * @throws TypeError when an option cannot be used
