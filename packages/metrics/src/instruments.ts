@@ -68,9 +68,12 @@ export function children<Value extends string, Child>(
   return Object.fromEntries(values.map((value) => [value, child(value)])) as Record<Value, Child>
 }
 
-/** A figure that can be counted or observed: never negative, never NaN or infinite, which the client would keep for ever. */
+/**
+ * A figure that can be counted or observed: never negative, NaN or infinite, and never so large that a sum of several
+ * becomes infinite; the client would keep that for ever.
+ */
 export function measured(value: number): number {
-  return value > 0 && value < Number.POSITIVE_INFINITY ? value : 0
+  return value > 0 && value < Number.POSITIVE_INFINITY ? Math.min(value, Number.MAX_SAFE_INTEGER) : 0
 }
 
 /** Every combination of label values; none when a label is open. */

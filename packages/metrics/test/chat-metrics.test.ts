@@ -75,6 +75,20 @@ t.test('total = success + error = reasons + success = observed latencies, at eve
   await t.resolves(fc.assert(property, { numRuns: 150 }))
 })
 
+t.test('nonsense is not kept, and sums stay finite', async (t) => {
+  const { registry, metrics } = build()
+  for (const latencyMs of [Number.MAX_VALUE, Number.MAX_VALUE, Number.POSITIVE_INFINITY, Number.NaN, -1]) {
+    metrics.executionFinished('direct_llm', { ok: true, latencyMs })
+    metrics.tokens('direct_llm', latencyMs, latencyMs)
+  }
+  const series = await readSeries(registry)
+  t.equal(series.get('chat_execution_latency_ms_sum{mode="direct_llm"}'), 2 * Number.MAX_SAFE_INTEGER)
+  t.same(
+    [...series].filter(([, value]) => !Number.isFinite(value)),
+    []
+  )
+})
+
 t.test('counts what it is told, each in its own place', async (t) => {
   const { registry, metrics } = build()
   metrics.executionStarted('direct_llm')

@@ -17,6 +17,11 @@ export function failedFiles(tap: string): string[] {
   return [...tap.matchAll(FILE)].map(({ groups }) => groups?.file ?? '')
 }
 
+/** What a test runner tells its files would have this one write its results otherwise. */
+function withoutTap(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([key]) => !key.startsWith('TAP')))
+}
+
 export interface SecondRun {
   folder: string
   /** Relative to the folder. */
@@ -35,7 +40,7 @@ export async function runAgain({ folder, file, env, signal, allowedSkips }: Seco
   const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)])
   const child = spawn('node', [...SOURCE_FLAGS, file], {
     cwd: folder,
-    env: { ...process.env, ...env, TAP_TIMEOUT: String(LIMIT_MS / 1000) },
+    env: { ...withoutTap(process.env), ...env, TAP_TIMEOUT: String(LIMIT_MS / 1000) },
     stdio: ['ignore', 'pipe', 'inherit']
   })
   const stop = (): void => void child.kill('SIGTERM')
