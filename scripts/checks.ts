@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { dirname } from 'node:path'
 import { brokenLinks } from '../packages/stack/src/docs/broken-links.ts'
+import type { RunSummary } from '../packages/stack/src/test-run/tap-results.ts'
 import { longFiles } from './file-size.ts'
 
 const ROOT = dirname(import.meta.dirname)
@@ -27,7 +28,7 @@ const CHECKS: Check[] = [
 const NOTE_LINES = 20
 
 /** Runs all checks, says which failed and why, and returns how many passed and failed. */
-export function runChecks(say: (text: string) => void): { passed: number; failed: number; notes: string[] } {
+export function runChecks(say: (text: string) => void): RunSummary {
   const notes: string[] = []
   for (const check of CHECKS) {
     const started = performance.now()

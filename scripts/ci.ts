@@ -1,4 +1,5 @@
 import { runTests } from '../packages/stack/src/test-run/run-tests.ts'
+import type { RunSummary } from '../packages/stack/src/test-run/tap-results.ts'
 import { runChecks } from './checks.ts'
 import { runSlowSuites } from './slow-suites.ts'
 import { stopSignal } from './stop-signal.ts'
@@ -9,13 +10,13 @@ import { stopSignal } from './stop-signal.ts'
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
 const signal = stopSignal()
 const checks = runChecks(say)
-let tests: Awaited<ReturnType<typeof runTests>> = { passed: 0, failed: 1, notes: ['FAILED  npm test'] }
+let tests: RunSummary = { passed: 0, failed: 1, notes: ['FAILED  npm test'] }
 try {
   tests = await runTests({ turboArguments: process.argv.slice(2), say, signal })
 } catch (error) {
   say((error as Error).message)
 }
-let slow: Awaited<ReturnType<typeof runSlowSuites>> = { passed: 0, failed: 1, notes: ['FAILED  slower suites'] }
+let slow: RunSummary = { passed: 0, failed: 1, notes: ['FAILED  slower suites'] }
 try {
   // Arguments choose packages: whoever wants some of them does not want everything else as well.
   slow = process.argv.length > 2 ? { passed: 0, failed: 0, notes: [] } : await runSlowSuites({ names: [], say, signal })

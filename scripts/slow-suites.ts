@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { createInterface } from 'node:readline'
+import { runTestFile } from '../packages/stack/src/test-run/run-test-file.ts'
 import { describeFailures } from '../packages/stack/src/test-run/tap-failures.ts'
-import { judgePackage, type PackageResult } from '../packages/stack/src/test-run/tap-results.ts'
+import { judgePackage, type PackageResult, type RunSummary } from '../packages/stack/src/test-run/tap-results.ts'
 import { startTestServices } from '../packages/stack/src/test-run/test-services.ts'
 
 const ROOT = dirname(import.meta.dirname)
@@ -13,8 +11,6 @@ const FOLDER = join(ROOT, 'infra/slow')
 const RESULTS = join(ROOT, 'infra/.tap/slow')
 /** After that a suite hangs: it is ended and counts as failed. */
 const LIMIT_MINUTES = 20
-/** A suite that is ended stops its processes first. */
-const STOP_MS = 45_000
 
 /** A program that a machine lacks is the only reason for a skip, and not where CI=true. */
 const MISSING_PROGRAM = /# SKIP (.* is missing on this machine)$/gm
@@ -30,14 +26,10 @@ export interface SlowOptions {
  * Runs the suites of infra/slow one after the other, the image build last, against one PostgreSQL and one Redis of their
  * own, and resolves with the sum of their assertions and what failed. Throws when a name fits no suite.
  */
-export async function runSlowSuites({
-  names,
-  say,
-  signal
-}: SlowOptions): Promise<{ passed: number; failed: number; notes: string[] }> {
+export async function runSlowSuites({ names, say, signal }: SlowOptions): Promise<RunSummary> {
   const files = chooseSuites(names)
   say(`Slower suites: ${files.map(suiteName).join(', ') || 'none'}`)
-  const sum = { passed: 0, failed: 0, notes: [] as string[] }
+  const sum: RunSummary = { passed: 0, failed: 0, notes: [] }
   if (files.length === 0) return sum
   const services = await startTestServices((text) => say(`  ${text}`), signal)
   try {
@@ -101,30 +93,13 @@ async function runFile(
   say: (text: string) => void,
   signal: AbortSignal
 ): Promise<{ tap: string; exitCode: number }> {
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MINUTES * 60_000)])
-  const child = spawn('node', ['--conditions=@semibot/source', join(FOLDER, file)], {
-    cwd: ROOT,
-    env: { ...process.env, TAP_TIMEOUT: String(LIMIT_MINUTES * 60), ...env },
-    stdio: ['ignore', 'pipe', 'inherit']
-  })
-  const exit = once(child, 'exit') as Promise<[number | null]>
-  let killer: NodeJS.Timeout | undefined
-  const stop = (): void => {
-    child.kill('SIGTERM')
-    killer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
-  }
-  limit.addEventListener('abort', stop, { once: true })
-  const lines: string[] = []
-  for await (const line of createInterface({ input: child.stdout })) {
-    lines.push(line)
+  const onLine = (line: string): void => {
     if (/^(not )?ok /.test(line)) say(`  ${line.replace(/ (# time=.*|\{)$/, '')}`)
     else if (/^ *# (?!Subtest: |\{ total: |time=)/.test(line)) say(`    ${line.trim().slice(2)}`)
   }
-  const [code] = await exit
-  limit.removeEventListener('abort', stop)
-  clearTimeout(killer)
-  const tap = `${lines.join('\n')}\n`
+  const limitMs = LIMIT_MINUTES * 60_000
+  const run = await runTestFile({ cwd: ROOT, file: join(FOLDER, file), env, limitMs, signal, onLine })
   mkdirSync(RESULTS, { recursive: true })
-  writeFileSync(join(RESULTS, `${suiteName(file)}.tap`), tap)
-  return { tap, exitCode: limit.aborted ? 1 : (code ?? 1) }
+  writeFileSync(join(RESULTS, `${suiteName(file)}.tap`), run.tap)
+  return run
 }

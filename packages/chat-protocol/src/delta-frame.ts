@@ -1,8 +1,8 @@
+import { isPlainJson, withoutParent } from './plain-json.ts'
+
 // Text goes over the wire in `message.delta`, of which there are many a second on each stream: api and runtime write it
 // here, and the api reads what the runtime has written, without JSON of whole objects.
 
-/** What JSON does not write as it is: RFC 8259, section 7. */
-const NOT_PLAIN = /["\\\p{Cc}]/u
 const NUMBERS = /^","seq":\d{1,15},"ts":\d{1,15}\}$/
 
 // Events of many streams share a millisecond, and a number of this size is dear to write.
@@ -35,17 +35,7 @@ export class DeltaReader {
     if (data.slice(0, head.length) !== head) return undefined
     const end = data.indexOf('"', head.length)
     const text = data.slice(head.length, end)
-    if (NOT_PLAIN.test(text) || !NUMBERS.test(data.slice(end))) return undefined
+    if (!isPlainJson(text) || !NUMBERS.test(data.slice(end))) return undefined
     return withoutParent(text)
   }
-}
-
-/** The text without the piece that it was cut from, which it would keep in memory for as long as it lives itself. */
-export function withoutParent(text: string): string {
-  return ` ${text}`.slice(1)
-}
-
-/** Whether JSON writes the text as it is, between two quotes. */
-export function isPlainJson(text: string): boolean {
-  return !NOT_PLAIN.test(text)
 }

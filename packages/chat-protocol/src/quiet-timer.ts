@@ -1,3 +1,10 @@
+export interface QuietTimerOptions {
+  /** It does not keep the process alive. */
+  unref?: boolean
+  /** Milliseconds; only differences count. */
+  now?: () => number
+}
+
 /**
  * Calls back when nothing was heard for so long. To be touched for each piece of a stream: a touch is one look at the
  * clock, while moving a timer of Node.js costs several times as much.
@@ -9,18 +16,19 @@ export class QuietTimer {
   /** 0: not since the timer was set. */
   #touchedAt = 0
   readonly #unref: boolean
+  readonly #now: () => number
 
-  /** `unref`: it does not keep the process alive. */
-  constructor(quietMs: number, onQuiet: () => void, options: { unref?: boolean } = {}) {
+  constructor(quietMs: number, onQuiet: () => void, options: QuietTimerOptions = {}) {
     this.#quietMs = quietMs
     this.#onQuiet = onQuiet
     this.#unref = options.unref ?? false
+    this.#now = options.now ?? (() => performance.now())
     this.#timer = this.#set(quietMs)
   }
 
   /** Something was heard. */
   touch(): void {
-    this.#touchedAt = performance.now()
+    this.#touchedAt = this.#now()
   }
 
   /** Begins anew, also after it has called back; without a number with the same one. */
@@ -41,7 +49,7 @@ export class QuietTimer {
   }
 
   #look(): void {
-    const leftMs = this.#touchedAt === 0 ? 0 : this.#touchedAt + this.#quietMs - performance.now()
+    const leftMs = this.#touchedAt === 0 ? 0 : this.#touchedAt + this.#quietMs - this.#now()
     if (leftMs <= 0) {
       this.#onQuiet()
       return

@@ -1,52 +1,64 @@
-import { setTimeout as delay } from 'node:timers/promises'
+import { mock } from 'node:test'
 import t from 'tap'
 import { QuietTimer } from '../src/quiet-timer.ts'
 
-/** When it called back, milliseconds after it was made. */
-function started(quietMs: number) {
-  const begin = performance.now()
-  const quiet = Promise.withResolvers<number>()
-  const timer = new QuietTimer(quietMs, () => quiet.resolve(performance.now() - begin))
-  return { timer, quietAfter: quiet.promise }
+// Time passes only when a test says so.
+mock.timers.enable({ apis: ['setTimeout'] })
+t.teardown(() => mock.timers.reset())
+let time = 1000
+
+function pass(milliseconds: number): void {
+  for (let passed = 0; passed < milliseconds; passed++) {
+    time++
+    mock.timers.tick(1)
+  }
 }
 
-t.test('without a touch it calls back when its time is over', async (t) => {
-  const { quietAfter } = started(30)
-  t.ok((await quietAfter) >= 29)
+function start(quietMs: number) {
+  const calls: number[] = []
+  const begin = time
+  const timer = new QuietTimer(quietMs, () => calls.push(time - begin), { now: () => time })
+  return { timer, calls }
+}
+
+t.test('without a touch it calls back once, when its time is over', async (t) => {
+  const { calls } = start(30)
+  pass(29)
+  t.same(calls, [])
+  pass(100)
+  t.same(calls, [30])
 })
 
 t.test('each touch gives it its whole time again', async (t) => {
-  const { timer, quietAfter } = started(60)
-  const touched = performance.now()
-  let last = 0
+  const { timer, calls } = start(60)
   for (let count = 0; count < 5; count++) {
-    await delay(20)
+    pass(40)
     timer.touch()
-    last = performance.now() - touched
   }
-  t.ok(last > 60, 'it was touched beyond its first time')
-  t.ok((await quietAfter) >= last + 59)
+  pass(59)
+  t.same(calls, [])
+  pass(1)
+  t.same(calls, [260])
 })
 
 t.test('it begins anew with another time, also after it has called back', async (t) => {
-  let calls = 0
-  const timer = new QuietTimer(5, () => calls++)
-  await delay(30)
-  t.equal(calls, 1)
+  const { timer, calls } = start(5)
+  pass(5)
   timer.restart()
-  await delay(30)
-  t.equal(calls, 2)
-  timer.restart(60_000)
+  pass(5)
+  t.same(calls, [5, 10])
+  timer.restart(50)
   timer.touch()
-  await delay(30)
-  t.equal(calls, 2)
-  timer.stop()
+  pass(49)
+  t.same(calls, [5, 10])
+  pass(1)
+  t.same(calls, [5, 10, 60])
 })
 
 t.test('stopped it never calls back', async (t) => {
-  const timer = new QuietTimer(5, () => t.fail('it was stopped'), { unref: true })
+  const { timer, calls } = start(5)
   timer.touch()
   timer.stop()
-  await delay(20)
-  t.pass()
+  pass(100)
+  t.same(calls, [])
 })

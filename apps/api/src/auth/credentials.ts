@@ -53,8 +53,6 @@ function createMemory<A extends object | string | true>(now: () => number) {
     fetchMethod: (_key, _stale, { context }) => context.ask()
   })
   return async ({ key, ask }: Question<A>): Promise<A | undefined> => {
-    const known = cache.get(key, { noDeleteOnStaleGet: true })
-    if (known !== undefined) return known
     try {
       const answer = await cache.fetch(key, { context: { key, ask } })
       // The cache would keep what was true before, and give it again when the database is away.

@@ -1,5 +1,4 @@
 import { type ChatEvent, type ChatEventBody, type ChatEventOf, isTerminal } from '@semibot/chat-protocol'
-import type { FlowControl } from '@semibot/chat-protocol/event-stream'
 import type { EventReader, ExecutionEvents, ExecutionIdentity } from './event-log.ts'
 
 export interface EventLogLimits {
@@ -33,7 +32,7 @@ interface Accounting {
 }
 
 /** A bounded buffer of one execution's events, with any number of readers. */
-export class EventBuffer implements ExecutionEvents, FlowControl {
+export class EventBuffer implements ExecutionEvents {
   readonly executionId: string
   readonly sessionId: string
   readonly messageId: string
@@ -76,11 +75,6 @@ export class EventBuffer implements ExecutionEvents, FlowControl {
     this.#accounting = accounting
   }
 
-  get flow(): FlowControl {
-    return this
-  }
-
-  /** An attached reader is far behind. */
   get congested(): boolean {
     const readers = this.#readers
     for (let index = 0; index < readers.length; index++) {

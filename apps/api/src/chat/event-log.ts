@@ -23,8 +23,11 @@ export interface ExecutionIdentity {
   userId: string | null
 }
 
-/** The events of one execution in one process: written once, read by any number of readers. */
-export interface ExecutionEvents extends Readonly<ExecutionIdentity> {
+/**
+ * The events of one execution in one process: written once, read by any number of readers. Congested while an attached
+ * reader is far behind.
+ */
+export interface ExecutionEvents extends Readonly<ExecutionIdentity>, FlowControl {
   /** Number of the newest event; 0 before the first. */
   readonly lastSeq: number
   readonly ended: boolean
@@ -32,8 +35,6 @@ export interface ExecutionEvents extends Readonly<ExecutionIdentity> {
   readonly started: ChatEventOf<'execution.started'> | undefined
   /** The chat was meant for the runtime and is answered otherwise. */
   readonly fellBack: boolean
-  /** Congested while an attached reader is far behind. */
-  readonly flow: FlowControl
   /** Whether every event after `after` can still be read. */
   keeps(after: number): boolean
   append(event: ChatEventBody): ChatEvent

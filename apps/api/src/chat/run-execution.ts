@@ -142,7 +142,7 @@ class Run {
       if (signal.aborted) throw signal.reason
       const outcome = await services.executors[mode].execute(traced, {
         signal,
-        flow: events.flow,
+        flow: events,
         attempt: number,
         startedAt,
         remainingMs,

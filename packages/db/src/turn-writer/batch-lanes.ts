@@ -1,4 +1,5 @@
 import { DatabaseTimeoutError, DatabaseUnavailableError, TurnQueueFullError } from '../errors.ts'
+import { StartPace } from './start-pace.ts'
 
 /** One call that waits for its part of a batch's result. */
 export interface WaitingCall<Item, Result> {
@@ -39,17 +40,16 @@ const BURST = 4
  */
 export class BatchLanes<Item, Result> {
   readonly #options: BatchLanesOptions<Item, Result>
+  readonly #pace: StartPace
   #queue: QueuedCall<Item, Result>[] = []
   #busyLanes = 0
   #startScheduled = false
   #closed = false
   #onIdle: (() => void)[] = []
-  /** Token bucket: how many batches may start now, and when it was looked at last. */
-  #starts = BURST
-  #lookedAt = performance.now()
 
   constructor(options: BatchLanesOptions<Item, Result>) {
     this.#options = options
+    this.#pace = new StartPace(options.startsPerSecond, BURST)
   }
 
   /** Calls that wait for a lane. */
@@ -84,18 +84,9 @@ export class BatchLanes<Item, Result> {
       this.#startScheduled = false
       this.#start()
     }
-    const waitMs = this.#startsIn()
+    const waitMs = this.#pace.startsIn(performance.now())
     if (waitMs === 0) setImmediate(start)
     else setTimeout(start, waitMs)
-  }
-
-  /** Milliseconds until the next batch may start; 0: now. */
-  #startsIn(): number {
-    const perMs = this.#options.startsPerSecond / 1000
-    const now = performance.now()
-    this.#starts = Math.min(BURST, this.#starts + (now - this.#lookedAt) * perMs)
-    this.#lookedAt = now
-    return this.#starts >= 1 ? 0 : Math.ceil((1 - this.#starts) / perMs)
   }
 
   #start(): void {
@@ -103,7 +94,7 @@ export class BatchLanes<Item, Result> {
       const calls = this.#takeBatch()
       if (calls.length === 0) break
       this.#busyLanes++
-      this.#starts--
+      this.#pace.started()
       void this.#options.run(calls).finally(() => {
         this.#busyLanes--
         if (this.#queue.length > 0) this.#scheduleStart()

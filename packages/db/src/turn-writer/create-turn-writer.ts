@@ -15,7 +15,7 @@ import { AcceptUndoer } from './undo-accepts.ts'
 
 // Per turn beside its text: ids and keys.
 const ITEM_OVERHEAD = 1000
-/** Of each kind. Twice as many in all leave the database at ease, and a chat alone never waits for others. */
+/** Of each kind. More make the batches smaller and the statements dearer; a chat alone never waits for others. */
 const STARTS_PER_SECOND = 300
 
 /**

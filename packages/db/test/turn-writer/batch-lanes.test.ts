@@ -1,53 +1,44 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { BatchLanes } from '../../src/turn-writer/batch-lanes.ts'
 
-/** Lanes whose batches take no time, with the size of each batch that was run. */
+/** Lanes whose batches take no time, with the calls of each batch that was run. */
 function quickLanes(startsPerSecond: number) {
-  const batches: number[] = []
+  const batches: number[][] = []
   const lanes = new BatchLanes<number, number>({
     what: 'test',
     lanes: 2,
     maxBatch: 128,
-    maxQueue: 10_000,
-    maxWaitMs: 5000,
+    maxQueue: 1000,
+    maxWaitMs: 60_000,
     startsPerSecond,
     sizeOf: () => 1,
     async run(calls) {
-      batches.push(calls.length)
+      batches.push(calls.map(({ item }) => item))
       for (const call of calls) call.resolve(call.item)
     }
   })
   return { lanes, batches }
 }
 
-t.test('a call alone does not wait for others', async (t) => {
-  const { lanes, batches } = quickLanes(20)
-  for (let call = 1; call <= 3; call++) {
-    const begin = performance.now()
-    t.equal(await lanes.push(call), call)
-    t.ok(performance.now() - begin < 40, 'less than the 50 ms between two starts')
-  }
-  t.same(batches, [1, 1, 1])
+t.test('calls of one turn of the event loop share a batch, and one that comes alone has its own', async (t) => {
+  const { lanes, batches } = quickLanes(300)
+  await Promise.all([lanes.push(1), lanes.push(2)])
+  await lanes.push(3)
+  t.same(batches, [[1, 2], [3]])
+  await lanes.close()
 })
 
-t.test('under load batches start at a bounded rate and become larger', async (t) => {
-  const { lanes, batches } = quickLanes(100)
-  const begin = performance.now()
-  const answers: Promise<number>[] = []
-  for (let turn = 0; turn < 100; turn++) {
-    answers.push(lanes.push(turn))
-    await delay(2)
+t.test('once too many batches have started, the calls that come next wait for each other', async (t) => {
+  // Far apart, so that none of the waiting ones starts before all of them are here.
+  const { lanes, batches } = quickLanes(2)
+  for (const call of [1, 2, 3, 4]) await lanes.push(call)
+  const waiting: Promise<number>[] = []
+  for (const call of [5, 6, 7]) {
+    waiting.push(lanes.push(call))
+    await new Promise((resolve) => setImmediate(resolve))
   }
-  t.same(
-    await Promise.all(answers),
-    Array.from({ length: 100 }, (_, turn) => turn)
-  )
-  const seconds = (performance.now() - begin) / 1000
-  t.ok(batches.length <= 4 + 100 * seconds + 1, `${batches.length} batches in ${seconds} s`)
-  t.equal(
-    batches.reduce((sum, size) => sum + size, 0),
-    100
-  )
+  t.equal(lanes.queueLength, 3)
   await lanes.close()
+  t.same(await Promise.all(waiting), [5, 6, 7])
+  t.same(batches, [[1], [2], [3], [4], [5, 6, 7]])
 })

@@ -4,7 +4,7 @@ import { MISSING_PROMETHEUS } from '../test/prometheus.ts'
 import { MISSING_REDIS } from '../test/redis.ts'
 import { failedFiles, MAX_SECOND_RUNS, runAgain, type SecondRun } from './second-run.ts'
 import { describeFailures } from './tap-failures.ts'
-import { judgePackage, type PackageResult, sumResults } from './tap-results.ts'
+import { judgePackage, type PackageResult, type RunSummary, sumResults } from './tap-results.ts'
 import { startTestServices } from './test-services.ts'
 import { findTasks, runTurbo, type TestTask } from './turbo-run.ts'
 
@@ -25,9 +25,7 @@ export interface RunTestsOptions {
  * own, and resolves with the sum of all assertions, and with what failed in a few lines each. Earlier results are taken
  * from turbo's cache where nothing changed.
  */
-export async function runTests(
-  options: RunTestsOptions
-): Promise<{ passed: number; failed: number; notes: readonly string[] }> {
+export async function runTests(options: RunTestsOptions): Promise<RunSummary> {
   const { say, signal } = options
   const isCi = process.env.CI === 'true'
   const tasks = findTasks(options.turboArguments)

@@ -7,6 +7,14 @@ export interface PackageResult {
   problems: string[]
 }
 
+/** What a whole run came to. */
+export interface RunSummary {
+  passed: number
+  failed: number
+  /** What failed, or should be looked at: to be said once more at the end, since what is above is long. */
+  notes: string[]
+}
+
 export interface Judgement {
   /** Name of the package. */
   name: string
