@@ -14,21 +14,42 @@ type AcceptRow = [
   status: ExecutionStatus | null
 ]
 
-const TEXT = `select item, kind, agent_id, history, execution_id, session_id, message_id, status
-  from semibot_accept_turns_v1($1, $2, $3)`
+const COLUMNS = 'item, kind, agent_id, history, execution_id, session_id, message_id, status'
+/** For any batch, turn by turn. */
+const ONE_BY_ONE = {
+  name: 'semibot_accept_turns_v1',
+  text: `select ${COLUMNS} from semibot_accept_turns_v1($1, $2, $3)`
+}
+/** For first attempts of turns that have nothing to do with each other. */
+const IN_SETS = {
+  name: 'semibot_accept_turns_v2',
+  text: `select ${COLUMNS} from semibot_accept_turns_v2($1, $2, $3)`
+}
 
-/** Runs `semibot_accept_turns_v1` for a batch; results in the order of the turns. */
+/**
+ * Runs a batch in one statement; results in the order of the turns. `repeated`: it may have been committed before, its
+ * answer was lost.
+ */
 export async function acceptStatement(pool: pg.Pool, turns: AcceptTurn[], repeated: boolean): Promise<AcceptResult[]> {
   const keys = turns.filter((turn) => turn.idempotency).map((turn) => `${turn.orgId} ${turn.idempotency?.key}`)
+  const inSets = !repeated && allDiffer(turns.map((turn) => turn.sessionId)) && allDiffer(keys)
+  const continued = turns.some((turn) => !turn.newSession)
   const rows = (await runStatement(pool, {
-    name: 'semibot_accept_turns_v1',
-    text: TEXT,
-    values: [JSON.stringify(turns.map(toItem)), keys.length === 0 ? null : JSON.stringify(keys), repeated]
+    ...(inSets ? IN_SETS : ONE_BY_ONE),
+    values: [
+      JSON.stringify(turns.map(toItem)),
+      keys.length === 0 ? null : JSON.stringify(keys),
+      inSets ? continued : repeated
+    ]
   })) as AcceptRow[]
 
   const results: AcceptResult[] = []
   for (const row of rows) results[row[0]] = toResult(row)
   return results
+}
+
+function allDiffer(values: string[]): boolean {
+  return new Set(values).size === values.length
 }
 
 function toItem(turn: AcceptTurn, item: number) {

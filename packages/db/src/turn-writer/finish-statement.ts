@@ -11,11 +11,11 @@ export interface FinishItem {
 
 type FlagRow = [item: number, flag: boolean]
 
-/** Runs `semibot_finish_turns_v1` for a batch; results in the order of the items. */
+/** Runs `semibot_finish_turns_v2` for a batch; results in the order of the items. */
 export async function finishStatement(pool: pg.Pool, items: FinishItem[]): Promise<boolean[]> {
   const rows = await runStatement(pool, {
-    name: 'semibot_finish_turns_v1',
-    text: 'select item, finished from semibot_finish_turns_v1($1)',
+    name: 'semibot_finish_turns_v2',
+    text: 'select item, finished from semibot_finish_turns_v2($1)',
     values: [JSON.stringify(items.map(toFinishItem))]
   })
   return toFlags(rows as FlagRow[])

@@ -1,4 +1,6 @@
+import { waitFor } from '@semibot/stack/test'
 import t from 'tap'
+import { v7 as uuidv7 } from 'uuid'
 import { type AcceptResult, createTurnWriter, type TurnWriter } from '../../src/index.ts'
 import { addOrganization, openTestDatabase } from '../helpers/test-database.ts'
 import { endOf, newTurn, runTurn } from '../helpers/turns.ts'
@@ -127,6 +129,40 @@ t.test('batches of two processes over the same sessions and keys, in opposite or
     await Promise.all(accepted.map((turn, index) => writerOf(index).finish(endOf(turn))))
   }
   t.equal(await countDeadlocks(), deadlocksBefore)
+})
+
+t.test('rows that another transaction has moved meanwhile are found where they are then', async (t) => {
+  const begun = newTurn(organization)
+  await writers[0].accept(begun)
+  const { sessionId } = await runTurn(writers[0], organization)
+  const next = newTurn(organization, { sessionId })
+
+  const holder = await pool.connect()
+  t.teardown(() => holder.release())
+  await holder.query('begin')
+  const elsewhere = uuidv7()
+  await holder.query('update executions set assistant_message_id = $1 where id = $2', [elsewhere, begun.executionId])
+  await holder.query('update sessions set next_seq = next_seq + 2, title = $1 where id = $2', ['moved', sessionId])
+  const finished = writers[0].finish(endOf(begun, { messageId: elsewhere }))
+  const accepted = writers[1].accept(next)
+  const blocked = async () => {
+    const { rows } = await pool.query(
+      `select count(*)::int as waiting from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock'`
+    )
+    return rows[0].waiting === 2
+  }
+  await waitFor(blocked, { what: 'both calls to wait for the rows' })
+  await holder.query('commit')
+
+  t.equal(await finished, true)
+  t.match(await accepted, { kind: 'accepted' })
+  const { rows } = await pool.query(
+    `select (select status from executions where id = $1) as status, (select content from messages where id = $2) as answer,
+       (select seq::int from executions where id = $3) as seq, (select next_seq::int from sessions where id = $4) as next_seq`,
+    [begun.executionId, elsewhere, next.executionId, sessionId]
+  )
+  t.strictSame(rows, [{ status: 'completed', answer: endOf(begun).content, seq: 5, next_seq: 7 }])
 })
 
 async function countDeadlocks(): Promise<number> {

@@ -59,7 +59,12 @@ function scansOf(plan: string): { table: string; index: string | undefined; cond
   const lines = plan.split('\n')
   return lines.flatMap((line, number) => {
     const scan = /(?<kind>\w[\w ]*) Scan(?: Backward)?(?: using (?<index>\w+))? on (?<table>\w+)/.exec(line)?.groups
-    if (!scan || scan.kind === 'Function' || scan.table === undefined || /^(x|k|keys|pair|turn)$/.test(scan.table))
+    if (
+      !scan ||
+      /^(Function|CTE)$/.test(scan.kind ?? '') ||
+      scan.table === undefined ||
+      /^(x|k|keys|known|locked|pair|running|turn)$/.test(scan.table)
+    )
       return []
     return [{ table: scan.table, index: scan.index, condition: lines[number + 1] ?? '' }]
   })
@@ -68,6 +73,8 @@ function scansOf(plan: string): { table: string; index: string | undefined; cond
 async function checkPlans(t: Test, minimum: number): Promise<void> {
   const scans = (await explainTurns()).flatMap(scansOf)
   const bad = scans.filter(({ index = '', condition }) => {
+    // The row was found by its key before, and is locked.
+    if (index === '' && /TID Cond: .*ctid/.test(condition)) return false
     const columns = ALLOWED.find(([name]) => name.test(index))?.[1]
     return !columns?.every((column) => new RegExp(`Index Cond:.*\\W${column} `).test(condition))
   })
@@ -98,5 +105,13 @@ t.test('so it does with statistics that make every index look the same', async (
     await db.insertInto('executions').values(execution).execute()
   }
   await database.pool.query('analyze')
+  await checkPlans(t, 20)
+})
+
+t.test('so it does while the server believes that the tables are empty', async (t) => {
+  for (const table of ['executions', 'sessions', 'messages', 'idempotency_keys']) {
+    await database.pool.query(`delete from ${table}`)
+    await database.pool.query(`vacuum analyze ${table}`)
+  }
   await checkPlans(t, 20)
 })
