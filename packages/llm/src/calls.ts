@@ -1,3 +1,4 @@
+import { Slots } from '@semibot/chat-protocol'
 import { CallTimers } from './call-timers.ts'
 import { LlmError } from './llm-error.ts'
 import { withOneRetry } from './retry.ts'
@@ -12,7 +13,7 @@ export interface Attempt {
 
 /** The calls of one provider that are under way. */
 export class Calls {
-  readonly #active = new Set<CallTimers>()
+  readonly #active = new Slots<CallTimers>()
   #closed: LlmError | undefined
 
   /**
@@ -25,12 +26,12 @@ export class Calls {
       if (this.#closed !== undefined) throw this.#closed
       const timers = new CallTimers(options, whole)
       const state = { timers, touched: false }
-      this.#active.add(timers)
+      const place = this.#active.add(timers)
       try {
         return await attempt(state)
       } finally {
         timers.stop()
-        this.#active.delete(timers)
+        this.#active.delete(place)
         mayRetry = !state.touched && timers.ended === undefined && this.#closed === undefined
       }
     }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
+import { Slots } from '@semibot/chat-protocol'
 import type { FastifyInstance } from 'fastify'
 import { bodyOf, cutOff, type ResponseBody } from './secure-server.ts'
 
@@ -41,7 +42,7 @@ export interface Drain {
  */
 export function createDrain(options: DrainOptions): Drain {
   const { graceMs, flushMs = 1000, noticeMs = 0 } = options
-  const streams = new Set<{ raw: ResponseBody; finish: () => void }>()
+  const streams = new Slots<{ raw: ResponseBody; finish: () => void }>()
   const callbacks: (() => void)[] = []
   const idle = Promise.withResolvers<void>()
   const delivered = Promise.withResolvers<void>()
@@ -77,11 +78,15 @@ export function createDrain(options: DrainOptions): Drain {
     },
     track({ raw: response, finish }) {
       const stream = { raw: bodyOf(response as ServerResponse), finish }
+      if (stream.raw.closed) return () => {}
+      const place = streams.add(stream)
+      let open = true
       const forget = (): void => {
-        if (streams.delete(stream)) settle()
+        if (!open) return
+        open = false
+        streams.delete(place)
+        settle()
       }
-      if (stream.raw.closed) return forget
-      streams.add(stream)
       stream.raw.once('close', forget)
       return () => {
         stream.raw.off('close', forget)

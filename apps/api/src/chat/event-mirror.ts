@@ -1,4 +1,4 @@
-import type { ChatEvent } from '@semibot/chat-protocol'
+import { type ChatEvent, SlotMap } from '@semibot/chat-protocol'
 import type { EventReader, ExecutionEvents, ExecutionIdentity } from './event-log.ts'
 
 /** Where the events of running executions are kept for the other replicas. */
@@ -20,7 +20,7 @@ const MAX_BATCH = 500
  */
 export class EventMirror {
   readonly #store: EventStore
-  readonly #mirrored = new Map<string, { events: ExecutionEvents; reader: EventReader }>()
+  readonly #mirrored = new SlotMap<{ events: ExecutionEvents; reader: EventReader }>()
   #timer: NodeJS.Timeout | undefined
   #flushing: Promise<void> = Promise.resolve()
 

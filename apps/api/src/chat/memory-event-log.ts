@@ -1,3 +1,4 @@
+import { SlotMap } from '@semibot/chat-protocol'
 import { DEFAULT_EVENT_LOG_LIMITS, EventBuffer, type EventLogLimits } from './event-buffer.ts'
 import type { EventLog, ExecutionEvents, ExecutionIdentity } from './event-log.ts'
 
@@ -5,7 +6,7 @@ import type { EventLog, ExecutionEvents, ExecutionIdentity } from './event-log.t
 export class MemoryEventLog implements EventLog {
   readonly #limits: EventLogLimits
   readonly #now: () => number
-  readonly #executions = new Map<string, EventBuffer>()
+  readonly #executions = new SlotMap<EventBuffer>()
   /** Ended executions, oldest first, with the time of their end. */
   readonly #ended = new Map<string, number>()
   #totalBytes = 0

@@ -1,4 +1,4 @@
-import type { CancelReason } from '@semibot/chat-protocol'
+import { type CancelReason, SlotMap } from '@semibot/chat-protocol'
 import type { ExecutionEvents } from './event-log.ts'
 
 /** One execution that runs in this process. */
@@ -14,7 +14,7 @@ export interface RunningExecution {
 
 /** The executions of this process, so that they can be cancelled, saved and waited for. */
 export class RunningExecutions {
-  readonly #running = new Map<string, RunningExecution>()
+  readonly #running = new SlotMap<RunningExecution>()
 
   get size(): number {
     return this.#running.size
