@@ -20,12 +20,12 @@ export interface StreamReplyOptions {
 
 /**
  * Streams the events of an execution in the frames of a face until the terminal one. The status line goes
- * out with the first event, so the headers can say which mode answers.
+ * out with the first event, so the headers can say which mode answers; at once to a client that comes back.
  */
 export async function streamReply(reply: FastifyReply, events: ExecutionEvents, options: StreamReplyOptions) {
   let wake: () => void = () => {}
   const reader = events.read(options.after, () => wake())
-  if (events.lastSeq <= options.after && !events.ended) {
+  if (options.after === 0 && events.lastSeq === 0 && !events.ended) {
     await new Promise<void>((resolve) => {
       wake = resolve
       reply.raw.once('close', resolve)
@@ -59,9 +59,11 @@ export async function streamReply(reply: FastifyReply, events: ExecutionEvents, 
       const event = reader.next()
       if (event !== undefined) writer.write(encode(event))
       else if (reader.ended) writer.end()
-      // What this client has not read is gone; better a cut, after which it can ask again, than a hole.
-      else if (reader.expired) writer.raw.destroy()
-      else return
+      else {
+        // What this client has not read is gone; better a cut, after which it can ask again, than a hole.
+        if (reader.expired) writer.raw.destroy()
+        return
+      }
     }
     if (!writer.ended) writer.onDrained(pump)
   }
