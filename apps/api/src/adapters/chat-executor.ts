@@ -90,3 +90,11 @@ export class ExecutionError extends Error {
     this.retryAfterMs = options.retryAfterMs
   }
 }
+
+/** The reason of an abort by which this process leaves an execution: it goes on in the runtimes without it. */
+export class LeftToOthers extends Error {
+  constructor() {
+    super('the execution goes on without this process')
+    this.name = 'LeftToOthers'
+  }
+}

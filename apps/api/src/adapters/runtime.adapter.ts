@@ -6,7 +6,8 @@ import {
   type ChatExecutor,
   type ExecutionContext,
   ExecutionError,
-  type ExecutionOutcome
+  type ExecutionOutcome,
+  LeftToOthers
 } from './chat-executor.ts'
 import { type EndRunOptions, endRun } from './end-run.ts'
 import { type FailedInstance, mayResume, resumeElsewhere } from './resume-elsewhere.ts'
@@ -57,6 +58,7 @@ export function createRuntimeAdapter(options: RuntimeAdapterOptions): ChatExecut
 
   /** An instance that had accepted has failed: another one goes on, or the run is ended before its error is told. */
   async function leave(failed: FailedInstance, execution: ChatExecution, context: ExecutionContext, pass: Pass) {
+    if (context.signal.reason instanceof LeftToOthers) throw context.signal.reason
     let { error } = failed
     const asked = new Set([failed.instance])
     if (!context.signal.aborted && mayResume(error, execution)) {

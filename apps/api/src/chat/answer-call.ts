@@ -50,7 +50,10 @@ export async function answerExecution(
       context: { sessionId, executionId, requestId: request.id },
       after: options.after ?? 0,
       drain: services.drain,
-      finish: () => cancel('shutdown'),
+      finish: () => {
+        const running = services.running.get(executionId)
+        if (running !== undefined) void services.running.end(running)
+      },
       ...(onDisconnect === undefined ? {} : { onDisconnect })
     })
   }
@@ -115,7 +118,9 @@ export async function answerStored(
   }
   reply.headers({ [HEADERS.executionId]: executionId, [HEADERS.sessionId]: record.sessionId })
   // What the client has already is not told again; the end always is.
-  const events = storedEvents(record).filter((event) => event.seq > (options.after ?? 0) || isTerminal(event))
+  const events = storedEvents(record, options.after).filter(
+    (event) => event.seq > (options.after ?? 0) || isTerminal(event)
+  )
   if (!options.stream) return { success: true as const, data: resultOf(endOf(record, events)) }
 
   const encode = options.face.encoder({ sessionId: record.sessionId, executionId, requestId: request.id })

@@ -38,6 +38,8 @@ export interface ExecutionEvents extends Readonly<ExecutionIdentity>, FlowContro
   /** Whether every event after `after` can still be read. */
   keeps(after: number): boolean
   append(event: ChatEventBody): ChatEvent
+  /** The next events will not be here: every reader is told to ask again. */
+  fail(): void
   /** Reads from the event after `after`; `onReadable` is called when there is something new to read. */
   read(after: number, onReadable: () => void): EventReader
 }

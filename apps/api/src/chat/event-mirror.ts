@@ -34,15 +34,25 @@ export class EventMirror {
     this.#timer ??= setTimeout(() => this.#tick(), FLUSH_MS)
   }
 
-  /** Sends what is there; used at shutdown. Never rejects. */
+  has(executionId: string): boolean {
+    return this.#mirrored.has(executionId)
+  }
+
+  /** Sends what is there. Never rejects. */
+  async catchUp(): Promise<void> {
+    // One after the other: events must not overtake each other on the way.
+    this.#flushing = this.#flushing.then(() => this.#copyAll())
+    await this.#flushing
+  }
+
+  /** Sends what is there for the last time. Never rejects. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer)
-    await this.#flushing
-    await this.#copyAll()
+    await this.catchUp()
   }
 
   #tick(): void {
-    this.#flushing = this.#copyAll().then(() => {
+    void this.catchUp().then(() => {
       this.#timer = this.#mirrored.size === 0 ? undefined : setTimeout(() => this.#tick(), FLUSH_MS)
     })
   }

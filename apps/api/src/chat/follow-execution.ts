@@ -3,7 +3,7 @@ import type { ExecutionRecord } from '@semibot/db'
 import { DEFAULT_EVENT_LOG_LIMITS, EventBuffer } from './event-buffer.ts'
 import type { ExecutionEvents } from './event-log.ts'
 import type { StoredBatch } from './redis-event-store.ts'
-import { terminalOf } from './stored-events.ts'
+import { storedEvents } from './stored-events.ts'
 
 export interface FollowOptions {
   read: (executionId: string, after: number) => Promise<StoredBatch[]>
@@ -24,10 +24,14 @@ export async function followExecution(
   executionId: string,
   after: number
 ): Promise<ExecutionEvents | undefined> {
-  const batches = await options.read(executionId, after).catch(() => [])
-  const [first] = batches
+  const read = (from: number) => options.read(executionId, from).catch(() => [])
+  const batches = await read(after)
+  // Nothing new: but whoever has seen all that is there may wait for what comes.
+  const known = batches.length > 0 || after === 0 ? batches : await read(0)
+  const first = known[0]
   if (first === undefined) return undefined
-  const firstSeq = first.events[0]?.seq ?? 1
+  const firstSeq = batches[0]?.events[0]?.seq ?? after + 1
+  if (batches.length === 0 && known.some((batch) => batch.events.some(isTerminal))) return undefined
   const events = new EventBuffer(first.identity, DEFAULT_EVENT_LOG_LIMITS, Date.now, undefined, firstSeq)
   feed(events, batches)
   if (!events.ended) void poll(options, events)
@@ -44,7 +48,17 @@ async function poll(options: FollowOptions, events: EventBuffer): Promise<void> 
     quiet = 0
     const record = await options.find(events.orgId, events.executionId).catch(() => undefined)
     if (record === undefined || record.status === 'running' || record.status === 'waiting_approval') continue
-    events.append(terminalOf(record))
+    await tellEnd(options, events, record)
+  }
+}
+
+/** The end as it is stored, with the whole answer: what came last may be in no event that can be read. */
+async function tellEnd(options: FollowOptions, events: EventBuffer, record: ExecutionRecord): Promise<void> {
+  const earlier = await options.read(events.executionId, 0).catch(() => [])
+  const begun = earlier.some((batch) => batch.events.some(({ type }) => type === 'message.started'))
+  for (const { seq: _seq, ts: _ts, ...body } of storedEvents(record)) {
+    if (body.type === 'execution.started' || (body.type === 'message.started' && begun)) continue
+    events.append(body)
   }
 }
 

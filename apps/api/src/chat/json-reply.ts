@@ -56,9 +56,12 @@ export function refuseUnstarted(events: ExecutionEvents): void {
   if (end?.type === 'execution.failed') throw failure(end.error.code, end.error.message)
 }
 
-/** Resolves with the end of the execution. Every execution has one, so this needs no limit of its own. */
+/**
+ * Resolves with the end of the execution. Every execution has one, so this needs no limit of its own.
+ * @throws RequestError when this process has left the execution to the others
+ */
 export function waitForEnd(events: ExecutionEvents): Promise<FinishedExecution> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const { executionId, sessionId, messageId } = events
     let content = ''
     const read = () => {
@@ -70,6 +73,9 @@ export function waitForEnd(events: ExecutionEvents): Promise<FinishedExecution> 
           resolve({ executionId, sessionId, messageId, content, terminal })
         }
       }
+      if (!reader.expired) return
+      const message = `The server is shutting down; ask GET /api/v1/chat/executions/${executionId} for the answer.`
+      reject(new RequestError('SHUTTING_DOWN', message, { retryAfterSeconds: 1 }))
     }
     // Not from within append: the reader may not change the list that is being walked.
     const reader = events.read(0, () => queueMicrotask(read))

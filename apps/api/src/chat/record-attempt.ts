@@ -66,6 +66,12 @@ export function recordCancel(services: ChatServices, execution: ChatExecution, a
   services.log.info(fieldsOf(execution, attempt), LOG.executionCancelled)
 }
 
+/** Notes an attempt that goes on without this process; whoever adopts the execution tells how it ends. */
+export function recordLeft(services: ChatServices, execution: ChatExecution, attempt: Attempt): void {
+  services.recent.cancelled(attempt.mode)
+  services.log.info(fieldsOf(execution, attempt), LOG.executionLeft)
+}
+
 /** The stack of an error that nobody expected; the others say it all by their code. */
 function causeOf(error: ExecutionError): { cause?: string } {
   const { cause } = error

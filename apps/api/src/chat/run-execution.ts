@@ -9,7 +9,7 @@ import {
   type Usage
 } from '@semibot/chat-protocol'
 import type { Span } from '@semibot/service-kit'
-import { type ChatExecution, ExecutionError, type ExecutionOutcome } from '../adapters/chat-executor.ts'
+import { type ChatExecution, ExecutionError, type ExecutionOutcome, LeftToOthers } from '../adapters/chat-executor.ts'
 import type { ChatServices } from './chat-services.ts'
 import type { ModeDecision } from './decide-mode.ts'
 import type { ExecutionEvents } from './event-log.ts'
@@ -17,7 +17,7 @@ import { Cancelled, deadlineError, unexpectedError } from './execution-errors.ts
 import { databaseSpan, describeEnd, endAttemptSpan, startAttemptSpan, startExecutionSpan } from './execution-spans.ts'
 import { ExecutionStory } from './execution-story.ts'
 import { type FailoverPlan, planFailover } from './plan-failover.ts'
-import { type Attempt, recordCancel, recordFailure, recordSuccess } from './record-attempt.ts'
+import { type Attempt, recordCancel, recordFailure, recordLeft, recordSuccess } from './record-attempt.ts'
 import type { RunningExecution } from './running-executions.ts'
 import { storeResult } from './store-result.ts'
 
@@ -43,6 +43,7 @@ type AttemptEnd =
   | { kind: 'answered'; outcome: ExecutionOutcome }
   | { kind: 'failed'; error: ExecutionError }
   | { kind: 'cancelled'; reason: CancelReason }
+  | { kind: 'left' }
 
 /** The runtime ends an execution at its deadline by itself; what has not ended this much later is ended here. */
 const DEADLINE_SLACK_MS = 1000
@@ -50,7 +51,7 @@ const DEADLINE_SLACK_MS = 1000
 /**
  * Runs an accepted chat to its end, whether anybody reads along or not: attempts, failover, events,
  * figures, stored result. The events begin with `execution.started`, once the mode is final, and end
- * with exactly one terminal event.
+ * with exactly one terminal event, unless this process leaves the execution to the others.
  */
 export function startExecution(
   services: ChatServices,
@@ -70,6 +71,7 @@ export function startExecution(
     startedAt: run.startedAt,
     partialText: () => run.story.answer.text,
     cancel: (reason) => abort.abort(new Cancelled(reason)),
+    leave: () => abort.abort(new LeftToOthers()),
     done: run.drive().finally(() => {
       clearTimeout(deadline)
       run.span.end()
@@ -118,6 +120,7 @@ class Run {
       const end = await this.#attempt(mode, number, continueFrom)
       if (end.kind === 'answered') return this.#complete(mode, number, end.outcome)
       if (end.kind === 'cancelled') return this.#cancel(mode, number, end.reason)
+      if (end.kind === 'left') return
       const plan = this.#plan(mode, number, end.error)
       if (plan.action === 'fail') return this.#fail(mode, number, end.error)
       this.#note = this.story.closeUnknownTools()
@@ -166,6 +169,10 @@ class Run {
         span.fail('cancelled')
         recordCancel(services, execution, attempt())
         return { kind: 'cancelled', reason: thrown.reason }
+      }
+      if (thrown instanceof LeftToOthers) {
+        recordLeft(services, execution, attempt())
+        return { kind: 'left' }
       }
       const error = thrown instanceof ExecutionError ? thrown : unexpectedError(mode, thrown)
       span.fail(error.code)

@@ -1,5 +1,6 @@
 import { type CancelReason, SlotMap } from '@semibot/chat-protocol'
 import type { ExecutionEvents } from './event-log.ts'
+import type { Handover } from './hand-over.ts'
 
 /** One execution that runs in this process. */
 export interface RunningExecution {
@@ -8,13 +9,21 @@ export interface RunningExecution {
   /** The answer so far, for saving now and then. */
   partialText(): string
   cancel(reason: CancelReason): void
-  /** Resolves when the result is stored and the terminal event is out. Never rejects. */
+  /** Ends the work of this process on it, and leaves the execution running. */
+  leave(): void
+  /** Resolves when the result is stored and the terminal event is out, or the execution was left. Never rejects. */
   readonly done: Promise<void>
 }
 
 /** The executions of this process, so that they can be cancelled, saved and waited for. */
 export class RunningExecutions {
   readonly #running = new SlotMap<RunningExecution>()
+  readonly #handover: Handover | undefined
+
+  /** `handover`: without it nothing lives on without this process. */
+  constructor(handover?: Handover) {
+    this.#handover = handover
+  }
 
   get size(): number {
     return this.#running.size
@@ -34,10 +43,15 @@ export class RunningExecutions {
     return [...this.#running.values()]
   }
 
-  /** Ends everything that still runs and waits until all results are stored. */
+  /** This process ends: an execution that lives on without it is left, any other one is ended. Never rejects. */
+  async end(execution: RunningExecution): Promise<void> {
+    if (await this.#handover?.canLeave(execution)) return await this.#handover?.leave(execution)
+    execution.cancel('shutdown')
+    await execution.done
+  }
+
+  /** Ends or leaves everything that still runs and waits until all results are stored. */
   async shutdown(): Promise<void> {
-    const running = this.all()
-    for (const execution of running) execution.cancel('shutdown')
-    await Promise.all(running.map((execution) => execution.done))
+    await Promise.all(this.all().map((execution) => this.end(execution)))
   }
 }

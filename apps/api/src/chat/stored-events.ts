@@ -10,9 +10,10 @@ import type { ExecutionRecord } from '@semibot/db'
 
 /**
  * The events of an execution that ended and is in no event log any more, told anew from what is stored:
- * started, the whole message, the end. The end has its own number, and the others come right before it.
+ * started, the whole message, the end. The end has its own number, and the others come right before it. Of an
+ * execution that was adopted nobody knows the number: all of them come after the client's last one.
  */
-export function storedEvents(record: ExecutionRecord): ChatEvent[] {
+export function storedEvents(record: ExecutionRecord, after = 0): ChatEvent[] {
   const { messageId } = record
   const bodies: ChatEventBody[] = [
     {
@@ -33,12 +34,12 @@ export function storedEvents(record: ExecutionRecord): ChatEvent[] {
   }
   bodies.push(terminalOf(record))
   const ts = (record.endedAt ?? record.createdAt).getTime()
-  const before = Math.max(0, (record.lastSeq ?? bodies.length) - bodies.length)
+  const before = record.lastSeq === null ? after : Math.max(0, record.lastSeq - bodies.length)
   return bodies.map((body, index) => Object.assign(body, { seq: before + index + 1, ts }))
 }
 
 /** The terminal event of an execution that has ended. */
-export function terminalOf(record: ExecutionRecord): ChatEventBody {
+function terminalOf(record: ExecutionRecord): ChatEventBody {
   if (record.status === 'completed') {
     return {
       type: 'execution.completed',

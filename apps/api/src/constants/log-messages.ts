@@ -31,6 +31,7 @@ export const LOG = {
   instancesUnresolved: '[RuntimeAdapter] 实例解析出错',
   forceNotRead: '[RuntimeAdapter] 手动强制状态未读取',
   executionCancelled: '[Chat] 执行已取消',
+  executionLeft: '[Chat] 进程退出，执行留给其它进程继续',
   executionAdopted: '[Chat] 执行所属进程已退出，由本进程接管',
   executionNotAdopted: '[Chat] 接管的执行未能保存',
   resultOvertaken: '[Chat] 执行结果未保存: 执行已由其它进程结束',

@@ -12,6 +12,7 @@ import { Orphanage } from '../chat/adopt-orphans.ts'
 import type { ChatCallServices } from '../chat/chat-call.ts'
 import { EventMirror } from '../chat/event-mirror.ts'
 import { followExecution } from '../chat/follow-execution.ts'
+import { Handover } from '../chat/hand-over.ts'
 import { MemoryEventLog } from '../chat/memory-event-log.ts'
 import { RedisEventStore } from '../chat/redis-event-store.ts'
 import { RunningExecutions } from '../chat/running-executions.ts'
@@ -44,7 +45,6 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
     const llm = createLlmProvider(env)
     const { connections } = llm
     if (connections !== undefined) app.dependencyMetrics.observeHttpClient('model', connections)
-    const running = new RunningExecutions()
     const agents = new LRUCache<string, Agent>({
       max: AGENT_CACHE_ENTRIES,
       ttl: AGENT_CACHE_MS
@@ -68,6 +68,7 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
         ? null
         : new RedisEventStore({ pool: app.redisPool, keepMs: EVENT_KEEP_MS, maxBatches: EVENT_MAX_BATCHES })
     const mirror = shared === null ? null : new EventMirror(shared)
+    const running = new RunningExecutions(new Handover({ db: app.backgroundDb, mirror, leaseMs: RUNTIME_LEASE_MS }))
 
     app.decorate('chat', {
       instanceId,
