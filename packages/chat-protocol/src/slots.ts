@@ -3,7 +3,7 @@
  *
  * In place of a `Set`: V8 keeps the hash tables that a Map or Set has outgrown, with all that was in them, through
  * its frequent collections of young objects. With values that come and go by the thousand it then copies nearly
- * everything that requests leave behind, twice, into the old generation.
+ * everything that requests leave behind, twice, into the old generation (docs/decisions/0015).
  */
 export class Slots<Value extends {}> {
   readonly #values: (Value | undefined)[] = []

@@ -57,7 +57,7 @@ export async function runService(options: RunServiceOptions): Promise<void> {
 
   // V8 would put what often survives, such as the state of requests under way, into the old generation at once. There
   // it keeps alive, dead itself, whatever it points to until the next full collection: every young collection then
-  // copied several times what is in use.
+  // copied several times what is in use (docs/decisions/0015).
   setFlagsFromString('--no-allocation-site-pretenuring')
 
   process.on('SIGHUP', () => {

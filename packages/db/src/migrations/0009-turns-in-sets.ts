@@ -1,6 +1,8 @@
 import { type Kysely, sql } from 'kysely'
 import { TURN_FUNCTION_SETTINGS } from './turn-function-settings.ts'
 
+// With rows as the only cost the planner looks each one up by its key, also while it believes that a table is empty: a
+// plan that reads a whole index would be kept until the statistics of the grown table are in.
 const SET_FUNCTION_SETTINGS = sql`${TURN_FUNCTION_SETTINGS}
   set random_page_cost = 0
   set cpu_tuple_cost = 1`
@@ -14,7 +16,8 @@ const UUID_TIME = sql`
   language sql immutable parallel safe
   as $$
     select to_timestamp(
-      ('x0000' || left(id::text, 8) || substr(id::text, 10, 4))::bit(64)::bigint / double precision '1000')
+      ('x0000' || left(id::text, 8) || substr(id::text, 10, 4))::bit(64)::bigint / double precision '1000'
+    )::timestamptz(3)
   $$`
 
 // "rows 1" is what makes the planner look up each item by its key, whatever it knows of the tables: with the 100 rows

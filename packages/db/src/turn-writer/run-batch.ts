@@ -113,9 +113,9 @@ function isConflict(error: unknown): boolean {
   return ['40001', '40P01'].includes(sqlStateOf(error) ?? '')
 }
 
-/** Bad data, a violated constraint, or a lock that one item waited for in vain. */
+/** Bad data, two items for one row, a violated constraint, or a lock that one item waited for in vain. */
 function mayBeOneItem(error: unknown): boolean {
   const state = sqlStateOf(error)
-  if (state !== undefined) return ['22', '23', '54', 'P0'].includes(state.slice(0, 2)) || isConflict(error)
+  if (state !== undefined) return ['21', '22', '23', '54', 'P0'].includes(state.slice(0, 2)) || isConflict(error)
   return error instanceof DatabaseTimeoutError && sqlStateOf(error.cause) === '55P03'
 }

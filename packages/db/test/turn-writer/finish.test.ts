@@ -183,3 +183,13 @@ t.test('finish waits until the table is free again, so that no session stays bus
   t.equal(await finished, true)
   t.match(await findExecution(db, turn.orgId, null, turn.executionId), { status: 'completed' })
 })
+
+t.test('two answers under one id end both executions', async (t) => {
+  const [first, second] = [newTurn(organization), newTurn(organization)]
+  await Promise.all([writer.accept(first), writer.accept(second)])
+  const messageId = uuidv7()
+  const ends = await Promise.all(
+    [first, second].map((turn, index) => writer.finish(endOf(turn, { messageId, content: `answer ${index}` })))
+  )
+  t.strictSame(ends, [true, true])
+})

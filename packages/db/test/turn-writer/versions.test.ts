@@ -90,11 +90,11 @@ async function prepare(wanted: Wanted, number: number): Promise<AcceptTurn> {
   })
 }
 
-const CHANGES: Record<string, Partial<FinishTurn>> = {
-  whole: {},
-  failed: { status: 'failed', messageStatus: 'partial', error: { code: 'INTERNAL', message: 'no' } },
-  'with another message': { messageId: uuidv7() },
-  unknown: { executionId: uuidv7() }
+const CHANGES: Record<string, () => Partial<FinishTurn>> = {
+  whole: () => ({}),
+  failed: () => ({ status: 'failed', messageStatus: 'partial', error: { code: 'INTERNAL', message: 'no' } }),
+  'with another message': () => ({ messageId: uuidv7() }),
+  unknown: () => ({ executionId: uuidv7() })
 }
 const finish = fc.record({
   which: fc.nat({ max: 3 }),
@@ -117,7 +117,7 @@ t.test('batches of turns leave the same in sets as turn by turn', async (t) => {
       for (const { kind } of accepts.inSets?.result ?? []) seen.add(kind)
 
       const items = ends.map(({ which, kind, again }, number) => ({
-        turn: endOf(turns[which % turns.length]!, { ...CHANGES[kind], content: `${number}` }),
+        turn: endOf(turns[which % turns.length]!, { ...CHANGES[kind]?.(), content: `${number}` }),
         token: again ? '01900000-0000-7000-8000-000000000000' : uuidv7()
       }))
       if (items.length === 0) return
