@@ -1,9 +1,10 @@
-import { type CancelReason, type ChatEvent, HEADERS, isTerminal, SSE_HEADERS } from '@semibot/chat-protocol'
+import { type ChatEvent, HEADERS, isTerminal, SSE_HEADERS } from '@semibot/chat-protocol'
 import { DatabaseTimeoutError, DatabaseUnavailableError, type ExecutionRecord } from '@semibot/db'
 import { type Drain, RequestError } from '@semibot/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Face } from '../faces/face.ts'
 import type { EventLog, ExecutionEvents } from './event-log.ts'
+import type { Handover } from './hand-over.ts'
 import { type FinishedExecution, resultOf, waitForEnd } from './json-reply.ts'
 import type { RunningExecutions } from './running-executions.ts'
 import { storedEvents } from './stored-events.ts'
@@ -12,6 +13,7 @@ import { modeHeaders, streamReply } from './stream-reply.ts'
 export interface AnswerServices {
   events: EventLog
   running: RunningExecutions
+  handover: Handover
   drain: Drain
   /** The stored execution with its answer; undefined when the caller may not see it or there is none. */
   findExecution: (
@@ -42,18 +44,15 @@ export async function answerExecution(
 ) {
   const { executionId, sessionId } = events
   reply.headers({ [HEADERS.executionId]: executionId, [HEADERS.sessionId]: sessionId })
-  const cancel = (reason: CancelReason) => services.running.get(executionId)?.cancel(reason)
-  const onDisconnect = options.onDisconnect === 'cancel' ? () => cancel('disconnect') : undefined
+  const cancel = () => services.running.get(executionId)?.cancel('disconnect')
+  const onDisconnect = options.onDisconnect === 'cancel' ? cancel : undefined
   if (options.stream) {
     return streamReply(reply, events, {
       face: options.face,
       context: { sessionId, executionId, requestId: request.id },
       after: options.after ?? 0,
       drain: services.drain,
-      finish: () => {
-        const running = services.running.get(executionId)
-        if (running !== undefined) void services.running.end(running)
-      },
+      finish: () => void services.handover.end(executionId),
       ...(onDisconnect === undefined ? {} : { onDisconnect })
     })
   }

@@ -1,9 +1,10 @@
 import { type Database, findDurableOutcome } from '@semibot/db'
 import type { Kysely } from 'kysely'
 import type { EventMirror } from './event-mirror.ts'
-import type { RunningExecution } from './running-executions.ts'
+import type { RunningExecution, RunningExecutions } from './running-executions.ts'
 
 export interface HandoverOptions {
+  running: RunningExecutions
   db: Kysely<Database>
   /** Where the other replicas read events; null: they cannot. */
   mirror: EventMirror | null
@@ -12,9 +13,9 @@ export interface HandoverOptions {
 }
 
 /**
- * Leaves executions to the other replicas when this process ends: those that the runtimes have in their journal, and
- * whose events are where everybody can read them. A replica adopts them (see adopt-orphans.ts) and stores their
- * end; the client, cut off, asks it for the rest.
+ * What becomes of the running executions when this process ends. Those that the runtimes have in their journal, and
+ * whose events are where every replica can read them, are left: another one adopts them (see adopt-orphans.ts) and
+ * stores their end; the client, cut off, asks it for the rest. All others are ended.
  */
 export class Handover {
   readonly #options: HandoverOptions
@@ -23,8 +24,27 @@ export class Handover {
     this.#options = options
   }
 
-  /** Never rejects. */
-  async canLeave({ events }: RunningExecution): Promise<boolean> {
+  /** Ends or leaves one execution; does nothing when there is none of this id. Never rejects. */
+  async end(executionId: string): Promise<void> {
+    const execution = this.#options.running.get(executionId)
+    if (execution !== undefined) await this.#endOrLeave(execution)
+  }
+
+  /** Ends or leaves everything that still runs and waits until all results are stored. Never rejects. */
+  async endAll(): Promise<void> {
+    await Promise.all(this.#options.running.all().map((execution) => this.#endOrLeave(execution)))
+  }
+
+  async #endOrLeave(execution: RunningExecution): Promise<void> {
+    if (await this.#livesOn(execution)) {
+      await this.#leave(execution)
+      return
+    }
+    execution.cancel('shutdown')
+    await execution.done
+  }
+
+  async #livesOn({ events }: RunningExecution): Promise<boolean> {
     const { db, mirror, leaseMs } = this.#options
     const { executionId, orgId, started, fellBack } = events
     if (started?.mode !== 'runtime_orchestrator' || fellBack || !mirror?.has(executionId)) return false
@@ -32,8 +52,8 @@ export class Handover {
     return run?.status === 'running' && !run.isOverdue
   }
 
-  /** What the client has seen is in the store before it is cut off. Never rejects. */
-  async leave(execution: RunningExecution): Promise<void> {
+  /** What the client has seen is in the store before it is cut off. */
+  async #leave(execution: RunningExecution): Promise<void> {
     execution.leave()
     await execution.done
     if (execution.events.ended) return

@@ -1,6 +1,5 @@
 import { type CancelReason, SlotMap } from '@semibot/chat-protocol'
 import type { ExecutionEvents } from './event-log.ts'
-import type { Handover } from './hand-over.ts'
 
 /** One execution that runs in this process. */
 export interface RunningExecution {
@@ -18,12 +17,6 @@ export interface RunningExecution {
 /** The executions of this process, so that they can be cancelled, saved and waited for. */
 export class RunningExecutions {
   readonly #running = new SlotMap<RunningExecution>()
-  readonly #handover: Handover | undefined
-
-  /** `handover`: without it nothing lives on without this process. */
-  constructor(handover?: Handover) {
-    this.#handover = handover
-  }
 
   get size(): number {
     return this.#running.size
@@ -41,17 +34,5 @@ export class RunningExecutions {
 
   all(): RunningExecution[] {
     return [...this.#running.values()]
-  }
-
-  /** This process ends: an execution that lives on without it is left, any other one is ended. Never rejects. */
-  async end(execution: RunningExecution): Promise<void> {
-    if (await this.#handover?.canLeave(execution)) return await this.#handover?.leave(execution)
-    execution.cancel('shutdown')
-    await execution.done
-  }
-
-  /** Ends or leaves everything that still runs and waits until all results are stored. */
-  async shutdown(): Promise<void> {
-    await Promise.all(this.all().map((execution) => this.end(execution)))
   }
 }

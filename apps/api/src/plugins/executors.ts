@@ -68,7 +68,8 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
         ? null
         : new RedisEventStore({ pool: app.redisPool, keepMs: EVENT_KEEP_MS, maxBatches: EVENT_MAX_BATCHES })
     const mirror = shared === null ? null : new EventMirror(shared)
-    const running = new RunningExecutions(new Handover({ db: app.backgroundDb, mirror, leaseMs: RUNTIME_LEASE_MS }))
+    const running = new RunningExecutions()
+    const handover = new Handover({ running, db: app.backgroundDb, mirror, leaseMs: RUNTIME_LEASE_MS })
 
     app.decorate('chat', {
       instanceId,
@@ -84,6 +85,7 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
       },
       events: new MemoryEventLog(),
       running,
+      handover,
       turns: app.turnWriter,
       metrics: app.chatMetrics,
       recent: app.recentExecutions,
@@ -162,7 +164,7 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
     app.addHook('onClose', async () => {
       shadow.close()
       await orphanage.close()
-      await running.shutdown()
+      await handover.endAll()
       await mirror?.flush()
       await Promise.all([llm.close(), cancels.close()])
     })

@@ -7,17 +7,9 @@ import { MemoryEventLog } from '../../src/chat/memory-event-log.ts'
 import { streamReply } from '../../src/chat/stream-reply.ts'
 import { nativeFace } from '../../src/faces/native.ts'
 import { openStream } from '../helpers/chat-client.ts'
+import { startedEvent } from '../helpers/started-event.ts'
 
 const ids = { executionId: 'e', sessionId: 's', messageId: 'm', orgId: 'o', userId: null }
-const started = {
-  type: 'execution.started',
-  executionId: 'e',
-  sessionId: 's',
-  messageId: 'm',
-  mode: 'runtime_orchestrator',
-  attempt: 1,
-  model: 'x'
-} as const
 
 t.test('a reader whose next events are lost is cut off, and the process goes on', async (t) => {
   const events = new MemoryEventLog().open(ids)
@@ -36,7 +28,7 @@ t.test('a reader whose next events are lost is cut off, and the process goes on'
   t.teardown(() => app.close())
   const { port } = app.server.address() as AddressInfo
   const opening = openStream(`http://127.0.0.1:${port}/`, 'key')
-  events.append({ ...started })
+  events.append(startedEvent())
   const stream = await opening
   await stream.until(({ type }) => type === 'execution.started')
   events.fail()
@@ -46,7 +38,7 @@ t.test('a reader whose next events are lost is cut off, and the process goes on'
 
 t.test('who waits for the whole answer learns where it will be', async (t) => {
   const events = new MemoryEventLog().open(ids)
-  events.append({ ...started })
+  events.append(startedEvent())
   const end = waitForEnd(events)
   events.fail()
   await t.rejects(end, { code: 'SHUTTING_DOWN', message: /executions\/e / })

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { agent2uiFace } from '../../src/faces/agent2ui.ts'
 import { encodeNative, nativeFace } from '../../src/faces/native.ts'
+import { startedEvent } from '../helpers/started-event.ts'
 
 const context = { sessionId: 's', executionId: 'e', requestId: 'r' }
 
@@ -21,15 +22,7 @@ function numbered(bodies: ChatEventBody[]): ChatEvent[] {
 }
 
 const RUN = numbered([
-  {
-    type: 'execution.started',
-    executionId: 'e',
-    sessionId: 's',
-    messageId: 'm',
-    mode: 'runtime_orchestrator',
-    attempt: 1,
-    model: 'x'
-  },
+  startedEvent(),
   { type: 'plan.updated', planId: 'p', steps: [{ id: '1', title: 'Add', status: 'running' }] },
   {
     type: 'tool.started',

@@ -20,44 +20,40 @@ const UUID_TIME = sql`
     )::timestamptz(3)
   $$`
 
+const ACCEPT_COLUMNS = sql.raw(`
+    item integer, execution_id uuid, org_id uuid, user_id uuid, user_scope uuid, session_id uuid,
+    new_session boolean, agent_id uuid, user_message_id uuid, assistant_message_id uuid, content text,
+    created_at bigint, idempotency_key text, request_hash text, owner text, history_limit integer,
+    client_message_id text`)
+
+const FINISH_COLUMNS = sql.raw(`
+    item integer, execution_id uuid, org_id uuid, message_id uuid, status text, message_status text,
+    content text, finish_reason text, mode text, attempts integer, model text, usage jsonb, error_code text,
+    error_message text, latency_ms double precision, first_token_ms double precision, fallback_reason text,
+    last_seq bigint, finish_token uuid`)
+
 // "rows 1" is what makes the planner look up each item by its key, whatever it knows of the tables: with the 100 rows
 // that it guesses for JSON it would rather read a whole index of a young table, and keep to that while it grows.
 const ACCEPT_ITEMS = sql`
   create function semibot_accept_items_v2(p_items json, p_without integer[])
-  returns table (
-    item integer, execution_id uuid, org_id uuid, user_id uuid, user_scope uuid, session_id uuid,
-    new_session boolean, agent_id uuid, user_message_id uuid, assistant_message_id uuid, content text,
-    created_at bigint, idempotency_key text, request_hash text, owner text, history_limit integer,
-    client_message_id text)
+  returns table (${ACCEPT_COLUMNS})
   language plpgsql rows 1
   as $$
   begin
     return query
-    select * from json_to_recordset(p_items) as x(
-      item integer, execution_id uuid, org_id uuid, user_id uuid, user_scope uuid, session_id uuid,
-      new_session boolean, agent_id uuid, user_message_id uuid, assistant_message_id uuid, content text,
-      created_at bigint, idempotency_key text, request_hash text, owner text, history_limit integer,
-      client_message_id text)
+    select * from json_to_recordset(p_items) as x(${ACCEPT_COLUMNS})
     where x.item <> all (p_without)
     order by x.org_id, x.session_id;
   end $$`
 
 const FINISH_ITEMS = sql`
   create function semibot_finish_items_v2(p_items json, p_without integer[])
-  returns table (
-    item integer, execution_id uuid, org_id uuid, message_id uuid, status text, message_status text,
-    content text, finish_reason text, mode text, attempts integer, model text, usage jsonb, error_code text,
-    error_message text, latency_ms double precision, first_token_ms double precision, fallback_reason text,
-    last_seq bigint, finish_token uuid)
+  returns table (${FINISH_COLUMNS})
   language plpgsql rows 1
   as $$
   begin
     return query
-    select * from json_to_recordset(p_items) as x(
-      item integer, execution_id uuid, org_id uuid, message_id uuid, status text, message_status text,
-      content text, finish_reason text, mode text, attempts integer, model text, usage jsonb, error_code text,
-      error_message text, latency_ms double precision, first_token_ms double precision, fallback_reason text,
-      last_seq bigint, finish_token uuid)
+    select * from json_to_recordset(p_items) as x(${FINISH_COLUMNS})
     where x.item <> all (p_without)
     order by x.org_id, x.execution_id, x.item;
   end $$`
