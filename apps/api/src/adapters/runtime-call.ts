@@ -34,7 +34,10 @@ const DEADLINE_MARGIN_MS = 500
 const LIVELY_BYTES = 512
 /** Without a reason each abort would make an error with a stack, also at the end of every good answer. */
 const NOBODY_WAITS = 'nobody waits for this answer any more'
-/** A runtime that takes a run over waits until the lease of its owner has lapsed. */
+/**
+ * A runtime that takes a run over waits until the lease of its owner has lapsed. It answers at once that it does: a call
+ * without an answer may have been given to the very process that has died, and is worth another try.
+ */
 const RESUME_ACCEPT_MS = 8000
 
 /**
@@ -56,7 +59,8 @@ export async function callRuntime(
   context.signal.addEventListener('abort', abort, { once: true })
 
   const onExpired = (timer: RuntimeTimer) => call.abort(timerError(timer))
-  const timeouts = resumes ? { ...options.timeouts, acceptMs: RESUME_ACCEPT_MS } : options.timeouts
+  const { acceptMs, stallMs } = options.timeouts
+  const timeouts = resumes ? { answerMs: acceptMs, acceptMs: RESUME_ACCEPT_MS, stallMs } : { acceptMs, stallMs }
   const watch = watchRuntimeCall(timeouts, context.remainingMs + DEADLINE_MARGIN_MS, onExpired, {
     isHeld: () => context.flow.congested
   })
@@ -77,6 +81,7 @@ export async function callRuntime(
         flow: context.flow
       },
       {
+        onOpen: watch.answered,
         onActivity: (bytes) => {
           if (bytes >= LIVELY_BYTES) watch.activity()
         },

@@ -35,6 +35,7 @@ export function protocolError(message: string, cause?: unknown): ExecutionError 
 /** One of the api's own limits of waiting ran out. */
 export function timerError(timer: RuntimeTimer): ExecutionError {
   switch (timer) {
+    case 'answer':
     case 'accept':
       return new ExecutionError('RUNTIME_UNAVAILABLE', 'runtime', 'The runtime did not accept the execution in time.')
     case 'stall':

@@ -1,14 +1,18 @@
 /** Waits of one runtime call; each is bounded by its own limit. */
 export interface RuntimeTimeouts {
+  /** From the request to the head of its answer, where `execution.started` may take longer. Default: no limit of its own. */
+  answerMs?: number
   /** From the request to `execution.started`. */
   acceptMs: number
   /** Between two signs of life on the stream; the runtime sends a heartbeat each second. */
   stallMs: number
 }
 
-export type RuntimeTimer = 'accept' | 'stall' | 'deadline'
+export type RuntimeTimer = 'answer' | 'accept' | 'stall' | 'deadline'
 
 export interface RuntimeWatch {
+  /** The head of the answer is here. */
+  answered(): void
   /** A sign of life arrived. */
   activity(): void
   /** The runtime has accepted the execution. */
@@ -35,8 +39,9 @@ export function watchRuntimeCall(
 ): RuntimeWatch {
   const { isHeld = () => false, clock = () => performance.now() } = options
   let stopped = false
-  let waitingSince = clock()
-  let stage: 'accept' | 'stall' = 'accept'
+  const startedAt = clock()
+  let waitingSince = startedAt
+  let stage: 'answer' | 'accept' | 'stall' = timeouts.answerMs === undefined ? 'accept' : 'answer'
   let secondLook = false
 
   const expire = (timer: RuntimeTimer) => {
@@ -45,7 +50,17 @@ export function watchRuntimeCall(
     onExpired(timer)
   }
 
-  const limit = () => (stage === 'accept' ? timeouts.acceptMs : timeouts.stallMs)
+  const limit = () => {
+    if (stage === 'stall') return timeouts.stallMs
+    return stage === 'accept' ? timeouts.acceptMs : (timeouts.answerMs as number)
+  }
+
+  const enter = (next: typeof stage, since: number) => {
+    stage = next
+    waitingSince = since
+    clearTimeout(timer)
+    timer = setTimeout(look, limit() - (clock() - since))
+  }
 
   const look = () => {
     if (stopped) return
@@ -76,11 +91,11 @@ export function watchRuntimeCall(
     activity() {
       if (stage === 'stall') waitingSince = clock()
     },
+    answered() {
+      if (stage === 'answer') enter('accept', startedAt)
+    },
     accepted() {
-      stage = 'stall'
-      waitingSince = clock()
-      clearTimeout(timer)
-      timer = setTimeout(look, limit())
+      enter('stall', clock())
     },
     stop
   }

@@ -6,13 +6,11 @@ t.beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }))
 t.afterEach(() => mock.timers.reset())
 
 /** A watch on a clock of its own, so that a late timer can be played. */
-function start(remainingMs = 60_000, isHeld = () => false) {
+function start(remainingMs = 60_000, isHeld = () => false, answerMs?: number) {
   let now = 0
   const expired: string[] = []
-  const watch = watchRuntimeCall({ acceptMs: 1000, stallMs: 1800 }, remainingMs, (timer) => expired.push(timer), {
-    isHeld,
-    clock: () => now
-  })
+  const timeouts = { acceptMs: 1000, stallMs: 1800, ...(answerMs === undefined ? {} : { answerMs }) }
+  const watch = watchRuntimeCall(timeouts, remainingMs, (timer) => expired.push(timer), { isHeld, clock: () => now })
   const pass = (milliseconds: number) => {
     now += milliseconds
     mock.timers.tick(milliseconds)
@@ -27,6 +25,20 @@ t.test('a runtime that does not accept in time is given up', async (t) => {
   t.same(expired, [])
   pass(100)
   t.same(expired, ['accept'], 'bytes alone are no acceptance')
+})
+
+t.test('where the acceptance may take long, the head of the answer may not', async (t) => {
+  const silent = start(60_000, undefined, 300)
+  silent.pass(300)
+  t.same(silent.expired, ['answer'])
+
+  const { expired, pass, watch } = start(60_000, undefined, 300)
+  pass(200)
+  watch.answered()
+  pass(700)
+  t.same(expired, [], 'the time of the acceptance counts from the request')
+  pass(100)
+  t.same(expired, ['accept'])
 })
 
 t.test('each byte after the acceptance gives the runtime its time anew', async (t) => {

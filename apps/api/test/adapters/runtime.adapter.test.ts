@@ -331,6 +331,29 @@ t.test('a truncated stream is never taken for an answer, wherever it is cut', as
   t.ok(bytes.length > 500, 'there was something to cut')
 })
 
+t.test('a run goes on although the first call for it went to the process that had died', async (t) => {
+  const worker = { ...execution, agent: { ...execution.agent, tools: ['calculator'] } }
+  let resumes = 0
+  const { end, events, runtime } = await run(
+    t,
+    (call) => {
+      if (call.headers['x-semibot-resume'] === '1') {
+        // What a launcher has handed to a worker that dies is closed by nobody.
+        if (++resumes === 1) return
+        call.begin()
+        call.finish('Hello')
+        return
+      }
+      call.begin()
+      setImmediate(() => call.response.destroy())
+    },
+    { execution: worker, timeouts: { acceptMs: 200, stallMs: 5000 } }
+  )
+  t.match((await end).outcome, { finishReason: 'stop' })
+  t.match(events.at(-1), { type: 'message.completed', content: 'Hello' })
+  t.equal(runtime.calls.length, 3)
+})
+
 t.test('a run that was lost is never begun anew, even when no instance has room for it', async (t) => {
   const worker = { ...execution, agent: { ...execution.agent, tools: ['calculator'] } }
   const { end, events, runtime } = await run(
