@@ -6,10 +6,10 @@ import { promisify } from 'node:util'
 import { findProgram, observeStack, startStack } from '@semibot/stack'
 import { bareEnvironment, createTestDatabase, missingPrometheus, waitFor } from '@semibot/stack/test'
 import t from 'tap'
-import { dashboardExpressions } from './prometheus/dashboard-expressions.ts'
-import { type Notification, startMailbox, startWebhook } from './prometheus/receivers.ts'
-import { runbookBlocks } from './prometheus/runbook-pages.ts'
-import { startTraffic } from './prometheus/traffic.ts'
+import { dashboardExpressions } from '../test/prometheus/dashboard-expressions.ts'
+import { type Notification, startMailbox, startWebhook } from '../test/prometheus/receivers.ts'
+import { runbookBlocks } from '../test/prometheus/runbook-pages.ts'
+import { startTraffic } from '../test/prometheus/traffic.ts'
 
 /*
  * One incident from scrape to notification: real services under load, a real Prometheus and a real Alertmanager with
@@ -29,7 +29,7 @@ t.test('an incident is scraped, alerted, notified and resolved', { skip }, async
   const home = mkdtempSync(join(tmpdir(), 'semibot-incident-'))
   t.teardown(() => rmSync(home, { recursive: true, force: true }))
   const servers = join(home, 'mcp.json')
-  const echo = { command: process.execPath, args: [join(import.meta.dirname, 'prometheus/mcp-server.mjs')] }
+  const echo = { command: process.execPath, args: [join(import.meta.dirname, '../test/prometheus/mcp-server.mjs')] }
   writeFileSync(servers, JSON.stringify({ mcpServers: { echo } }))
   const stack = await startStack({
     home,
