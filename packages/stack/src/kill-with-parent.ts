@@ -6,7 +6,8 @@ let watches = false
  * SIGKILL. Returns the function that takes the group off the list again.
  */
 export function killWithParent(pid: number): () => void {
-  if (!watches) process.once('exit', killAll)
+  // Before all others, which may leave at once.
+  if (!watches) process.prependOnceListener('exit', killAll)
   watches = true
   groups.add(pid)
   return () => void groups.delete(pid)

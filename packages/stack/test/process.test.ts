@@ -92,6 +92,26 @@ t.test('one that ignores SIGTERM is killed with its children', async (t) => {
   await waitFor(() => processStart(childPid) === '', { what: 'the child to be gone' })
 })
 
+t.test('a test file that is ended from outside leaves no process behind', async (t) => {
+  const module = (path: string) => new URL(`../src/${path}`, import.meta.url).href
+  const child = `{ name: 'child', command: process.execPath, args: ['-e', "console.log('up'); ${RUNS}"], ready: { line: /up/ } }`
+  const file = await startProcess({
+    name: 'test file',
+    command: process.execPath,
+    args: [
+      '--input-type=module',
+      '-e',
+      `await import('${module('test/scope.ts')}')
+      const { startProcess } = await import('${module('process.ts')}')
+      console.log('child ' + (await startProcess(${child})).pid)`
+    ],
+    ready: { line: /^child \d+$/ }
+  })
+  const childPid = Number(/\d+$/.exec(file.lines.at(-1) ?? '')?.[0])
+  t.same(await file.stop(), { code: 143, signal: null })
+  await waitFor(() => processStart(childPid) === '', { what: 'the child to be gone' })
+})
+
 t.test('one that was paused still stops', async (t) => {
   const running = await startProcess({
     ...node(`process.on('SIGTERM', () => process.exit(5)); console.log('up'); ${RUNS}`),

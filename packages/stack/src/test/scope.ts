@@ -5,6 +5,15 @@ import { REPOSITORY_ROOT } from '../paths.ts'
 // speed, for a request of a connection that was reset. Leaving by process.exit does not wait; the exit code stays.
 process.once('exit', () => process.exit())
 
+// A test file that is ended by its runner, or by hand, must not leave its processes behind: exiting ends them.
+for (const [signal, code] of [
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+  ['SIGHUP', 129]
+] as const) {
+  process.once(signal, () => process.exit(code))
+}
+
 /** What the helpers need of a tap test: a place to hang the cleaning up on. */
 export interface TestScope {
   teardown(cleanUp: () => unknown): void

@@ -58,7 +58,6 @@ async function startService(
   const port = env[portKey] === undefined ? await freePort() : Number(env[portKey])
   const secure = name === 'runtime' && env.RUNTIME_TLS_CERT !== undefined
   const baseUrl = `http${secure ? 's' : ''}://127.0.0.1:${port}`
-  stopOnSignals()
   const running = await startProcess({
     name,
     command: process.execPath,
@@ -71,21 +70,6 @@ async function startService(
   const stop = async (): Promise<void> => void (await running.stop())
   t.teardown(stop)
   return { baseUrl, port, pid: running.pid, lines: running.lines, kill: (signal) => running.kill(signal), stop }
-}
-
-let watchesSignals = false
-
-/** A test file that is ended by its runner must not leave its services behind: exiting ends them. */
-function stopOnSignals(): void {
-  if (watchesSignals) return
-  watchesSignals = true
-  for (const [signal, code] of [
-    ['SIGTERM', 143],
-    ['SIGINT', 130],
-    ['SIGHUP', 129]
-  ] as const) {
-    process.once(signal, () => process.exit(code))
-  }
 }
 
 async function call(url: string, body?: Record<string, unknown>): Promise<unknown> {
