@@ -5,12 +5,22 @@ function count(value: unknown): number | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined
 }
 
+/** Counts that may be left out, or make no sense: then they are left out here. */
+interface UsageDetails {
+  totalTokens?: unknown
+  cachedInputTokens?: unknown
+  reasoningTokens?: unknown
+}
+
+/** Token counts as a server sent them, checked; undefined when they are not there or make no sense. */
+export function readUsage(inputTokens: unknown, outputTokens: unknown, details: UsageDetails = {}): Usage | undefined {
+  const input = count(inputTokens)
+  const output = count(outputTokens)
+  return input === undefined || output === undefined ? undefined : makeUsage(input, output, details)
+}
+
 /** Puts token counts together; a missing total is the sum. */
-export function makeUsage(
-  inputTokens: number,
-  outputTokens: number,
-  details: { totalTokens?: unknown; cachedInputTokens?: unknown; reasoningTokens?: unknown } = {}
-): Usage {
+function makeUsage(inputTokens: number, outputTokens: number, details: UsageDetails = {}): Usage {
   const cached = count(details.cachedInputTokens)
   const reasoning = count(details.reasoningTokens)
   return {
@@ -26,10 +36,7 @@ export function makeUsage(
 export function readOpenAiUsage(value: unknown): Usage | undefined {
   if (typeof value !== 'object' || value === null) return undefined
   const usage = value as Record<string, unknown>
-  const input = count(usage.prompt_tokens)
-  const output = count(usage.completion_tokens)
-  if (input === undefined || output === undefined) return undefined
-  return makeUsage(input, output, {
+  return readUsage(usage.prompt_tokens, usage.completion_tokens, {
     totalTokens: usage.total_tokens,
     cachedInputTokens: (usage.prompt_tokens_details as { cached_tokens?: unknown } | null | undefined)?.cached_tokens,
     reasoningTokens: (usage.completion_tokens_details as { reasoning_tokens?: unknown } | null | undefined)

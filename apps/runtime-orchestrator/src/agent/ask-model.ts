@@ -1,5 +1,5 @@
 import type { FinishReason, Usage } from '@semibot/chat-protocol'
-import { estimateUsage, LlmError, withOneRetry } from '@semibot/llm'
+import { estimateUsage, LlmError, readUsage, withOneRetry } from '@semibot/llm'
 import { finishReasonOf } from '@semibot/llm/ai-sdk'
 import { AISDKError, type LanguageModelUsage, type ModelMessage, streamText, type ToolSet } from 'ai'
 import { MAX_TOOL_INPUTS_BYTES, MODEL_FIRST_BYTE_TIMEOUT_MS, MODEL_IDLE_TIMEOUT_MS } from '../constants/config.ts'
@@ -160,23 +160,21 @@ async function toTurn(result: Asked, asked: ModelMessage[]): Promise<ModelTurn> 
   return { messages: said, calls, text, usage: usageOf(usage, asked, text), finishReason }
 }
 
-/** What the server counted, or a guess when it counted nothing. */
+/** What the server counted, or a guess when it counted nothing, or nothing that makes sense. */
 function usageOf(usage: LanguageModelUsage, asked: ModelMessage[], text: string): Usage {
-  const { inputTokens, outputTokens, totalTokens } = usage
-  if (inputTokens === undefined || outputTokens === undefined) {
+  const { inputTokens, outputTokens, totalTokens, inputTokenDetails, outputTokenDetails } = usage
+  const counted = readUsage(inputTokens, outputTokens, {
+    totalTokens,
+    cachedInputTokens: inputTokenDetails.cacheReadTokens,
+    reasoningTokens: outputTokenDetails.reasoningTokens
+  })
+  // The AI SDK makes zeros of counts that are missing.
+  if (counted === undefined || counted.totalTokens === 0) {
     const messages = asked.map(({ content }) => ({
       role: 'user' as const,
       content: typeof content === 'string' ? content : JSON.stringify(content)
     }))
     return estimateUsage({ model: '', messages }, 0, text.length)
   }
-  const { cacheReadTokens } = usage.inputTokenDetails
-  const { reasoningTokens } = usage.outputTokenDetails
-  return {
-    inputTokens,
-    outputTokens,
-    totalTokens: totalTokens ?? inputTokens + outputTokens,
-    ...(cacheReadTokens === undefined ? {} : { cachedInputTokens: cacheReadTokens }),
-    ...(reasoningTokens === undefined ? {} : { reasoningTokens })
-  }
+  return counted
 }

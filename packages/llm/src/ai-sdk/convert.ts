@@ -10,7 +10,7 @@ import { errorOfAnswer } from '../error-of-answer.ts'
 import { LlmError } from '../llm-error.ts'
 import { parseProviderError, showable } from '../provider-text.ts'
 import type { LlmMessage, LlmRequest } from '../types.ts'
-import { makeUsage } from '../usage.ts'
+import { readUsage } from '../usage.ts'
 
 type PromptMessage = LanguageModelV4Prompt[number]
 
@@ -57,12 +57,11 @@ export function finishReasonOf(unified: string): FinishReason | undefined {
   }
 }
 
-/** The AI SDK's token counts; undefined when the provider sent none. */
+/** The AI SDK's token counts; undefined when the provider sent none, or none that make sense. */
 export function usageOf(usage: LanguageModelV4Usage): Usage | undefined {
   const { total: input, cacheRead } = usage.inputTokens
   const { total: output, reasoning } = usage.outputTokens
-  if (input === undefined || output === undefined) return undefined
-  return makeUsage(input, output, { cachedInputTokens: cacheRead, reasoningTokens: reasoning })
+  return readUsage(input, output, { cachedInputTokens: cacheRead, reasoningTokens: reasoning })
 }
 
 /** An error of ours that the AI SDK has wrapped. */
