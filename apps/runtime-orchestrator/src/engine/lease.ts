@@ -94,9 +94,9 @@ export class Lease {
 
   async #send(): Promise<void> {
     const sentAt = this.#now()
-    const hadLapsed = !this.isValid && this.#renewedAt !== Number.NEGATIVE_INFINITY
     await this.#options.renew()
-    if (hadLapsed) this.#lapses++
+    // Only now: it may have been sent in time and have arrived late, which the others have seen.
+    if (!this.isValid && this.#renewedAt !== Number.NEGATIVE_INFINITY) this.#lapses++
     this.#renewedAt = sentAt
   }
 }

@@ -45,6 +45,24 @@ t.test('a lapse is counted when the lease is renewed after it, and the first ren
   t.equal(lease.lapses, 1)
 })
 
+t.test(
+  'a renewal that was sent in time and arrives too late is a lapse: the others saw none for so long',
+  async (t) => {
+    const late = Promise.withResolvers<void>()
+    let answer: Promise<void> = Promise.resolve()
+    const { lease, clock } = start(() => answer)
+    await lease.renew()
+    clock.now = 200
+    answer = late.promise
+    const renewal = lease.renew()
+    clock.now = 1100
+    late.resolve()
+    await renewal
+    t.equal(lease.isValid, true)
+    t.equal(lease.lapses, 1)
+  }
+)
+
 t.test('renewals at the same time are one', async (t) => {
   const { lease, clock } = start()
   await Promise.all([lease.renew(), lease.renew(), lease.renew()])
