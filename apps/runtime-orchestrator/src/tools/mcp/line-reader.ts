@@ -17,6 +17,8 @@ export interface LineReaderOptions {
 const NEWLINE = 0x0a
 const CARRIAGE_RETURN = 0x0d
 const EDGE_BYTES = 512
+/** A chunk may be a single byte, and an object for each costs hundreds of times as much. */
+const MAX_PARTS = 1024
 
 /** Cuts a byte stream into lines. Gives the function that takes the next chunk. */
 export function createLineReader({ maxBytes, onLine, onLongLine }: LineReaderOptions): (chunk: Buffer) => void {
@@ -38,7 +40,10 @@ export function createLineReader({ maxBytes, onLine, onLongLine }: LineReaderOpt
   function add(piece: Buffer): void {
     size += piece.length
     parts.push(piece)
-    if (size <= maxBytes) return
+    if (size <= maxBytes) {
+      if (parts.length === MAX_PARTS) parts = [Buffer.concat(parts)]
+      return
+    }
     const whole = parts.length === 1 ? piece : Buffer.concat(parts.slice(head === undefined ? 0 : -2))
     head ??= whole.toString('latin1', 0, EDGE_BYTES)
     parts = [Buffer.from(whole.subarray(-EDGE_BYTES))]

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import t from 'tap'
 import { backoffMs } from '../../../src/tools/mcp/backoff.ts'
@@ -46,6 +48,23 @@ t.test('a long line is told by its edges, and the next line is read again', asyn
     t.equal(long.length, 1)
     t.match(long[0], { bytes: 11_201, head: /^a{512}$/, tail: /^z{511}\r$/ })
   }
+})
+
+t.test('a line that comes byte by byte takes little more memory than its bytes', (t) => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const kept = () => {
+    collect()
+    const { heapUsed, arrayBuffers } = process.memoryUsage()
+    return heapUsed + arrayBuffers
+  }
+  const push = createLineReader({ maxBytes: 1_000_000, onLine: () => undefined, onLongLine: () => undefined })
+  const before = kept()
+  for (let byte = 0; byte < 200_000; byte++) push(Buffer.from([0x61]))
+  const grown = (kept() - before) / 2 ** 20
+  t.ok(grown < 8, `${grown.toFixed(1)} MiB for 0.2`)
+  push(Buffer.from('\n'))
+  t.end()
 })
 
 t.test('a flood is what is more than a window may have', async (t) => {
