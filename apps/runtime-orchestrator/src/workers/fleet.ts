@@ -72,7 +72,9 @@ export function createFleet(options: FleetOptions): Fleet {
   let started = false
   let stopping = false
   let clean = true
-  const watchdog = setInterval(endSilent, silenceMs / 4).unref()
+  const lookMs = silenceMs / 4
+  let lookedAt = performance.now()
+  const watchdog = setInterval(endSilent, lookMs).unref()
 
   return {
     get ready() {
@@ -151,6 +153,13 @@ export function createFleet(options: FleetOptions): Fleet {
 
   /** One that hangs in its start is ended as well. */
   function endSilent(): void {
+    const lateMs = performance.now() - lookedAt - lookMs
+    lookedAt += lateMs + lookMs
+    if (lateMs > lookMs) {
+      // This process was paused itself, and what the workers have said meanwhile is still to be read.
+      for (const slot of slots) slot.heardAt = lookedAt
+      return
+    }
     for (const { number, process, heardAt } of slots) {
       if (process === undefined || performance.now() - heardAt < silenceMs) continue
       report.silent(number, process.pid)

@@ -10,6 +10,7 @@ import type { ReloadableEnv } from '../env.ts'
 import { createDesk } from './desk.ts'
 import { createFleet, type WorkerProcess } from './fleet.ts'
 import { createMetricsGatherer } from './gather-metrics.ts'
+import { closeLostConnections } from './lost-connections.ts'
 import type { FromLauncher, FromWorker } from './messages.ts'
 import { createPlaces } from './places.ts'
 
@@ -128,6 +129,7 @@ export async function runLauncher(options: LauncherOptions): Promise<void> {
 function forkWorker(number: number, environment: Record<string, string>): WorkerProcess {
   cluster.setupPrimary({ exec: ENTRY, args: ['worker', String(number)], execArgv: process.execArgv })
   const worker = cluster.fork(environment)
+  closeLostConnections(worker)
   return {
     pid: worker.process.pid ?? 0,
     // A worker that has just ended cannot be sent anything; its end is told by itself.

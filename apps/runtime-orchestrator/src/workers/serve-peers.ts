@@ -83,10 +83,11 @@ async function ask(agent: Agent, request: FastifyRequest, reply: FastifyReply, p
   const call = send({ host: '127.0.0.1', port, agent, method: raw.method, path: raw.url, headers })
   // Who leaves before the answer wants none; an answer that has begun ends with the pipeline.
   const leave = (): void => void call.destroy()
-  reply.raw.once('close', leave)
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>()
   call.once('response', resolve)
   call.once('error', (error) => reject(away(error)))
+  if (reply.raw.closed) leave()
+  else reply.raw.once('close', leave)
   if (body === undefined || body === null) call.end()
   else call.end(JSON.stringify(body))
   return await promise

@@ -1,6 +1,9 @@
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync, renameSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { startRuntime, startSimulator, waitFor } from '@semibot/stack/test'
 import t from 'tap'
 import { lastOf, makeRequest, post, readStream, typesOf } from '../helpers/execute.ts'
@@ -192,6 +195,66 @@ t.test('a worker that dies takes only its own streams along, gives its places ba
   const after = await sample('http_request_duration_seconds_count{method="GET",route="/metrics",status_code="200"}')
   t.ok(after > completed, `counters do not go back: ${completed}, then ${after}`)
   t.match(runtime.lines.join('\n'), new RegExp(`"workerPid":${victim},"how":"SIGKILL","startsAgainInMs":1000`))
+})
+
+t.test('a call that was given to a worker which then dies is cut off, not left to wait', async (t) => {
+  const restarts = await sample('runtime_worker_restarts_total')
+  const victim = workerPids()[0]!
+  process.kill(victim, 'SIGSTOP')
+  const calls = Array.from({ length: 2 * WORKERS }, () =>
+    fetch(`${origin}/health`, { headers: ONCE, signal: AbortSignal.timeout(20_000) }).then(
+      ({ status }) => status,
+      (error: Error) => error.name
+    )
+  )
+  // All but the one that the hung worker was given.
+  let answered = 0
+  for (const call of calls) void call.then(() => answered++)
+  await waitFor(() => answered === calls.length - 1, { ...WAIT, what: 'the other workers to answer' })
+  process.kill(victim, 'SIGKILL')
+  const ends = await Promise.all(calls)
+  t.equal(ends.filter((end) => end === 200).length, calls.length - 1)
+  t.equal(ends.filter((end) => end === 'TypeError').length, 1, `no timeout: ${ends.join(', ')}`)
+  await waitFor(async () => (await sample('runtime_worker_restarts_total')) > restarts, {
+    ...WAIT,
+    what: 'the restart'
+  })
+  await allReady()
+})
+
+t.test('whoever leaves while a place is asked for has nothing run for him', async (t) => {
+  const { hostname, port } = new URL(origin)
+  const body = JSON.stringify(makeRequest('Wait [[sim:delay=60000]]'))
+  const before = await simulator.stats()
+  const head = [
+    'POST /api/v1/execute HTTP/1.1',
+    'host: runtime',
+    `authorization: ${AUTHORIZED.authorization}`,
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`
+  ]
+  const caller = connect(Number(port), hostname)
+  caller.on('error', () => undefined)
+  // The connection is with its worker before the launcher, who counts the places, is paused.
+  caller.write('GET /health HTTP/1.1\r\nhost: runtime\r\n\r\n')
+  await once(caller, 'data')
+  runtime.kill('SIGSTOP')
+  await new Promise((resolve) => caller.write(`${head.join('\r\n')}\r\n\r\n${body}`, resolve))
+  await delay(100)
+  caller.destroy()
+  await delay(100)
+  runtime.kill('SIGCONT')
+  const started = async () => ((await simulator.stats()).started ?? 0) > (before.started ?? 0)
+  await waitFor(started, { timeoutMs: 2000, what: 'the model to be called' }).catch(() => undefined)
+  await waitFor(async () => (await simulator.stats()).open === before.open, {
+    timeoutMs: 5000,
+    what: 'the model call to be closed'
+  })
+  await waitFor(async () => (await sample('runtime_execution_in_flight')) === 0, {
+    timeoutMs: 5000,
+    what: 'its place to be free'
+  })
+  t.pass('the execution was cancelled')
 })
 
 t.test('SIGHUP to the launcher reaches every worker: all write to the new log file', async (t) => {

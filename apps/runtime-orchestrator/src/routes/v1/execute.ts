@@ -55,7 +55,9 @@ export const executeRoutes: FastifyPluginAsyncZod<ExecuteRoutesOptions> = async 
     // Hijacked: what is returned is not sent.
     if ('port' in execution) return (await peers?.forward(call, reply, execution.port)) as never
     const leave = execution.attend()
-    reply.raw.once('close', leave)
+    // The caller may have left while a place was asked for.
+    if (reply.raw.closed) leave()
+    else reply.raw.once('close', leave)
     drain.track({ raw: reply.raw, finish: () => engine.interrupt(body.executionId, 'shutdown') })
     reply.header(HEADERS.executionId, body.executionId)
     return { success: true as const, data: toResult(execution, await execution.ended) }
