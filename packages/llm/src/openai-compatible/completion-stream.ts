@@ -114,8 +114,10 @@ export class CompletionStream implements EventStreamHandlers {
       }
       if (!hasReasoning) only = text
     }
-    if (typeof choice.finish_reason === 'string') {
-      this.finishReason = finishReasonOf(choice.finish_reason)
+    const reason = choice.finish_reason
+    // Servers exist that send '' or 'null' in every chunk until the answer ends.
+    if (typeof reason === 'string' && reason !== '' && reason !== 'null') {
+      this.finishReason = finishReasonOf(reason)
       this.#attempt.timers.endSoon(AFTER_FINISH_MS)
       return ''
     }

@@ -119,6 +119,23 @@ t.test('a finish reason alone, or [DONE] alone, is an end; neither is a broken a
   }
 })
 
+t.test('a finish reason of nothing is no end', async (t) => {
+  for (const nothing of ['', 'null']) {
+    const pieces = ['a', 'b', 'c'].map((piece) => text(piece, { finish_reason: nothing }))
+    const { stream } = await streaming(t, pieces)
+    t.match(await failure(stream()), { code: 'LLM_UNAVAILABLE', message: /broke off before its end/ })
+    for (const [last, finishReason] of [
+      [finish('length'), 'length'],
+      ['[DONE]', 'other']
+    ] as const) {
+      t.match(await (await streaming(t, [...pieces, last])).stream(), { text: 'abc', finishReason })
+    }
+    const choice = { message: { content: 'whole' }, finish_reason: nothing }
+    const { provider } = await json(t, 200, JSON.stringify({ choices: [choice] }))
+    t.match(await provider.complete(ask('hi'), { signal }), { text: 'whole', finishReason: 'other' })
+  }
+})
+
 t.test('an answer that is whole does not fail with the connection after it', async (t) => {
   const endings: [string, (response: ServerResponse) => void][] = [
     ['reset', (response) => response.socket!.resetAndDestroy()],
