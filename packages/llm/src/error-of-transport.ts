@@ -4,7 +4,7 @@ import { LlmError } from './llm-error.ts'
 import { parseProviderError, showable } from './provider-text.ts'
 
 /** The system's or undici's name for what happened; names tell nothing about addresses. */
-function nameOf(cause: unknown): string {
+export function nameOf(cause: unknown): string {
   const code = cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined
   return typeof code === 'string' && /^[A-Z_]{3,60}$/.test(code) ? ` (${code})` : ''
 }

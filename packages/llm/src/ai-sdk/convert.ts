@@ -7,6 +7,7 @@ import {
 import type { FinishReason, Usage } from '@semibot/chat-protocol'
 import { retryAfterMs } from '@semibot/chat-protocol/event-stream'
 import { errorOfAnswer } from '../error-of-answer.ts'
+import { nameOf } from '../error-of-transport.ts'
 import { LlmError } from '../llm-error.ts'
 import { parseProviderError, showable } from '../provider-text.ts'
 import type { LlmMessage, LlmRequest } from '../types.ts'
@@ -64,19 +65,27 @@ export function usageOf(usage: LanguageModelV4Usage): Usage | undefined {
   return readUsage(input, output, { cachedInputTokens: cacheRead, reasoningTokens: reasoning })
 }
 
-/** An error of ours that the AI SDK has wrapped. */
-function llmErrorWithin(error: unknown): LlmError | undefined {
+/** The first of an error and its causes that is such a one. */
+function within<T extends Error>(error: unknown, isSuch: (cause: Error) => cause is T): T | undefined {
   for (let depth = 0, cause = error; depth < 5 && cause instanceof Error; depth++, cause = cause.cause) {
-    if (cause instanceof LlmError) return cause
+    if (isSuch(cause)) return cause
   }
   return undefined
 }
 
+/** An error of ours that the AI SDK has wrapped. */
+const isOwn = (cause: Error): cause is LlmError => cause instanceof LlmError
+
+/** An error of the system or of undici; the AI SDK's own have no code. */
+const isOfSystem = (cause: Error): cause is NodeJS.ErrnoException =>
+  typeof (cause as NodeJS.ErrnoException).code === 'string'
+
 /** What an error of the AI SDK means to the one who asked. */
 export function errorOfAiSdk(error: unknown, apiKey: string | undefined): LlmError {
-  const own = llmErrorWithin(error)
+  const own = within(error, isOwn)
   if (own !== undefined) return own
-  if (APICallError.isInstance(error) && error.statusCode !== undefined && error.statusCode !== 200) {
+  const isApiCall = APICallError.isInstance(error)
+  if (isApiCall && error.statusCode !== undefined && error.statusCode !== 200) {
     const { statusCode, responseHeaders, responseBody } = error
     const said = parseProviderError(responseBody)
     return errorOfAnswer(
@@ -84,7 +93,14 @@ export function errorOfAiSdk(error: unknown, apiKey: string | undefined): LlmErr
       apiKey
     )
   }
+  const unavailable = (message: string) => new LlmError('LLM_UNAVAILABLE', message, { cause: error })
+  // What these say themselves has the address of the model server in it.
+  const ofSystem = within(error, isOfSystem)
+  if (isApiCall && error.statusCode === undefined) {
+    return unavailable(`The model provider cannot be reached${nameOf(ofSystem)}.`)
+  }
+  if (ofSystem !== undefined) return unavailable(`The connection to the model provider broke${nameOf(ofSystem)}.`)
   const said = showable(error instanceof Error ? error.message : '', apiKey)
   const message = 'The model provider is not available'
-  return new LlmError('LLM_UNAVAILABLE', said === '' ? `${message}.` : `${message}: ${said}`, { cause: error })
+  return unavailable(said === '' ? `${message}.` : `${message}: ${said}`)
 }

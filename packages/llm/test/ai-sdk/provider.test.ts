@@ -193,6 +193,26 @@ t.test('a key never comes back in an error', async (t) => {
   }
 })
 
+t.test('the address of the model server is kept out of the message', async (t) => {
+  const gone = await oddServer(t, () => {})
+  await gone.stop()
+  const cut = await oddServer(t, (response, _number, { body }) => {
+    const type = body.stream === true ? 'text/event-stream' : 'application/json'
+    response.writeHead(200, { 'content-type': type }).flushHeaders()
+    setTimeout(() => response.socket!.resetAndDestroy(), 20)
+  })
+  const cases: [string, RegExp, RegExp][] = [
+    [gone.baseUrl, /^The model provider cannot be reached \(ECONNREFUSED\)\.$/, /127\.0\.0\.1:\d/],
+    [cut.baseUrl, /^The connection to the model provider broke \([A-Z_]+\)\.$/, /./]
+  ]
+  for (const [baseUrl, message, inCause] of cases) {
+    const provider = createAiSdkProvider({ provider: 'openai-compatible', baseUrl, apiKey: 'test-key-1234' })
+    for (const call of [() => streamAll(provider, ask('hi')), () => provider.complete(ask('hi'), { signal })]) {
+      t.match(await failure(call()), { code: 'LLM_UNAVAILABLE', message, cause: { message: inCause } })
+    }
+  }
+})
+
 t.test('a model object is built once for the same options', async (t) => {
   const options = { provider: 'openai-compatible', baseUrl: simulator.baseUrl, apiKey: 'k', model: 'm' } as const
   const model = createLanguageModel(options)
