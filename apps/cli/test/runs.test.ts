@@ -46,6 +46,9 @@ t.test('durable executions are listed, shown with their steps, and cancelled', a
 
   await recordStep(db, run, { name: 'tool:call-1:send', effect: 'unsafe', status: 'unknown', result: {} })
   t.match((await here('list', '--unknown')).stdout, new RegExp(`${executionId} +acme +send +call-1`))
+  await semibotHere(['orgs', 'create', 'other'], env)
+  t.match(json(await here('list', '--unknown', '--org', 'acme', '--json')), [{ executionId }])
+  t.same(json(await here('list', '--unknown', '--org', 'other', '--json')), [], 'those of another organisation')
   t.match((await here('list')).stdout, /worker +running +runtime-1 +1 +2 +1 /)
 
   t.match(await here('cancel', executionId), { code: 0, stdout: `${executionId} is cancelled.\n` })
@@ -75,5 +78,12 @@ t.test('what is no execution is refused in words', async (t) => {
     code: 2,
     stderr: /Allowed choices are running/
   })
-  t.match(await semibotHere(['runs', 'list', '--org', 'nobody'], env), { code: 1, stderr: /no organisation "nobody"/ })
+  for (const more of [[], ['--unknown']]) {
+    const none = await semibotHere(['runs', 'list', '--org', 'nobody', ...more], env)
+    t.match(none, { code: 1, stderr: /no organisation "nobody"/ })
+  }
+  t.match(await semibotHere(['runs', 'list', '--unknown', '--status', 'failed'], env), {
+    code: 2,
+    stderr: /'--unknown' cannot be used with option '--status <status>'/
+  })
 })

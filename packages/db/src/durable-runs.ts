@@ -88,15 +88,20 @@ export async function findDurableRun(db: Kysely<Database>, executionId: string):
   return { ...run, stepList: steps }
 }
 
-/** The newest tool calls with an unknown result, newest first. */
-export async function listUnknownSteps(db: Kysely<Database>, options: { limit: number }): Promise<UnknownStep[]> {
+/** The newest tool calls with an unknown result, newest first. `orgId` narrows. */
+export async function listUnknownSteps(
+  db: Kysely<Database>,
+  options: { orgId?: string | undefined; limit: number }
+): Promise<UnknownStep[]> {
+  const { orgId, limit } = options
+  const byOrg = orgId === undefined ? sql`` : sql`and s.org_id = ${orgId}`
   const { rows } = await sql<Omit<UnknownStep, 'toolCallId' | 'tool'> & { name: string }>`
     select s.execution_id as "executionId", s.org_id as "orgId", coalesce(o.slug, '') as org,
       d.session_id as "sessionId", s.name, s.began_at as "beganAt"
     from execution_steps s
     join durable_executions d on d.org_id = s.org_id and d.id = s.execution_id
     left join organizations o on o.id = s.org_id
-    where ${UNKNOWN} order by s.began_at desc limit ${options.limit}`.execute(db)
+    where ${UNKNOWN} ${byOrg} order by s.began_at desc limit ${limit}`.execute(db)
   return rows.map(({ name, ...row }) => {
     // tool:<id of the call>:<name of the tool>; only the id may have colons in it.
     const parts = name.split(':')

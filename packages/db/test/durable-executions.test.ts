@@ -186,6 +186,8 @@ t.test(
     t.strictSame(await listUnknownSteps(db, { limit: 10 }), [])
     t.ok(await endDurableRun(db, run, 'failed', {}))
     t.match(await listUnknownSteps(db, { limit: 10 }), [{ toolCallId: '1', tool: 'send' }])
+    t.match(await listUnknownSteps(db, { limit: 10, orgId: run.orgId }), [{ toolCallId: '1' }])
+    t.strictSame(await listUnknownSteps(db, { limit: 10, orgId: randomUUID() }), [])
     t.match(await listDurableRuns(db, { limit: 1 }), [{ unknownSteps: 1 }])
   }
 )

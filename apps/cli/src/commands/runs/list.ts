@@ -23,7 +23,9 @@ export function runsListCommand(cli: Cli): Command {
     .addOption(new Option('--status <status>', 'only those that stand so').choices(STATUSES))
     .option('--org <org>', 'only those of this organisation, id or slug')
     .option('--limit <count>', 'at most so many', wholeNumber(1, MAX_LIMIT), 50)
-    .option('--unknown', 'tool calls of which nobody knows whether they took effect, instead')
+    .addOption(
+      new Option('--unknown', 'tool calls of which nobody knows whether they took effect, instead').conflicts('status')
+    )
     .action((options: Options) =>
       withDatabase(cli, ({ db }) => (options.unknown ? unknown(options) : runs(options))(db))
     )
@@ -48,9 +50,10 @@ export function runsListCommand(cli: Cli): Command {
     }
   }
 
-  function unknown({ limit }: Options) {
+  function unknown({ org: idOrSlug, limit }: Options) {
     return async (db: Parameters<typeof listUnknownSteps>[0]) => {
-      const found = await listUnknownSteps(db, { limit })
+      const org = idOrSlug === undefined ? undefined : await requireOrg(db, idOrSlug)
+      const found = await listUnknownSteps(db, { orgId: org?.id, limit })
       const rows = found.map((step) => [step.executionId, step.org, step.tool, step.toolCallId, showTime(step.beganAt)])
       const nothing = 'The result of every tool call is known.'
       cli.result(found, renderTable(['EXECUTION', 'ORG', 'TOOL', 'CALL', 'BEGUN'], rows, nothing))
