@@ -6,6 +6,7 @@ import type { RunContext } from '../agent/run-context.ts'
 import { inlineSteps } from '../agent/step.ts'
 import { type BudgetLimits, mergeLimits, StepBudget } from '../agent/step-budget.ts'
 import { Attendance, NEVER_CONGESTED } from './attendance.ts'
+import { Digest } from './digest.ts'
 import type { Durability, ExecutionHandle, StepRunner } from './durability.ts'
 import type { EventLog, ExecutionEvents } from './event-log.ts'
 import type { Execution, ExecutionCall, ExecutionReport } from './execution-engine.ts'
@@ -31,6 +32,7 @@ interface Work {
   run: RunContext
   controller: AbortController
   attendance: Attendance
+  digest: Digest
 }
 
 /** One execution of the inline engine. Begins at once; is kept for a while after its end, without its request. */
@@ -52,10 +54,13 @@ export class InlineExecution implements Execution {
     const attendance = new Attendance(() => {
       if (!durability?.isDurable) this.stop({ kind: 'cancelled', reason: 'disconnect' })
     })
+    const digest = new Digest()
     const emit: RunContext['emit'] = (event) => {
-      if (!durability?.holdsBack(event)) this.events.append(event)
+      if (durability?.holdsBack(event)) return
+      this.events.append(event)
+      digest.note(event, this.events.lastSeq)
     }
-    const work = createWork(request, call, options.limits, emit, attendance)
+    const work = { ...createWork(request, call, options.limits, emit, attendance), digest }
     this.#work = work
     this.#signal = work.run.signal
     this.#report = beginReport(request, call)
@@ -65,6 +70,10 @@ export class InlineExecution implements Execution {
 
   attend(flow = NEVER_CONGESTED): () => void {
     return this.#work?.attendance.enter(flow) ?? (() => undefined)
+  }
+
+  digest(): string[] {
+    return this.#work?.digest.frames(this.#work.run.answer.text) ?? []
   }
 
   /** Does nothing once the execution has ended. */
@@ -127,7 +136,7 @@ function createWork(
   limits: BudgetLimits,
   emit: RunContext['emit'],
   attendance: Attendance
-): Work {
+): Omit<Work, 'digest'> {
   const controller = new AbortController()
   const run: RunContext = {
     request,

@@ -74,6 +74,18 @@ t.test('and gets what is left of it when it has ended meanwhile', async (t) => {
   t.same([sink.ids, sink.destroyed, sink.ended], [[21, 22], false, true])
 })
 
+t.test('frames that go out first wait for a slow reader, too, and come before what is new', async (t) => {
+  const { events, append, sink } = begin(20)
+  sink.congested = true
+  streamEvents(events, sink, 20, ['id: 1\n', 'id: 7\n'])
+  append(1)
+  t.same(sink.ids, [])
+  sink.drain()
+  t.same(sink.ids, [1, 7, 21])
+  append(1)
+  t.same(sink.ids, [1, 7, 21, 22], 'once')
+})
+
 t.test('a reader that left gets nothing more', async (t) => {
   const { events, append, sink } = begin(1)
   const stop = streamEvents(events, sink, 0)

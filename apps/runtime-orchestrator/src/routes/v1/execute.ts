@@ -9,7 +9,7 @@ import { createSseWriter, type Drain, RequestError } from '@semibot/service-kit'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { DRAINING_RETRY_AFTER_SECONDS, HEARTBEAT_MS } from '../../constants/config.ts'
 import type { Execution, ExecutionCall, ExecutionEngine, ExecutionReport } from '../../engine/execution-engine.ts'
-import { streamEvents } from '../../engine/stream-events.ts'
+import { requireKept, streamEvents } from '../../engine/stream-events.ts'
 import type { Capacity, Elsewhere } from '../../plugins/capacity.ts'
 import { BUILTIN_TOOLS } from '../../tools/builtin-tools.ts'
 import type { ToolCatalogue } from '../../tools/catalogue.ts'
@@ -37,11 +37,18 @@ export const executeRoutes: FastifyPluginAsyncZod<ExecuteRoutesOptions> = async 
     const resumes = call.headers[HEADERS.resume] === '1'
     const execution = await begin(body, readCall(call, timeoutMs), resumes)
     if ('port' in execution) return await peers?.forward(call, reply, execution.port)
+    const { events } = execution
+    // Whoever does not resume takes what comes for the whole answer.
+    if (!resumes) requireKept(events, 0)
     reply.header(HEADERS.executionId, body.executionId)
     const writer = createSseWriter(reply, { heartbeatMs: HEARTBEAT_MS })
     const leave = execution.attend(writer)
     drain.track({ raw: writer.raw, finish: () => engine.interrupt(body.executionId, 'shutdown') })
-    const stop = streamEvents(execution.events, writer, 0)
+    const isLate = !events.ended && events.firstSeq > 1
+    // Number and text of one moment: the next event goes on from both.
+    const stop = isLate
+      ? streamEvents(events, writer, events.lastSeq, execution.digest())
+      : streamEvents(events, writer, 0)
     await writer.closed
     stop()
     leave()

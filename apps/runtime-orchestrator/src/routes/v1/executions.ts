@@ -5,7 +5,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { HEARTBEAT_MS } from '../../constants/config.ts'
 import type { ExecutionEngine, ExecutionReport } from '../../engine/execution-engine.ts'
-import { streamEvents } from '../../engine/stream-events.ts'
+import { requireKept, streamEvents } from '../../engine/stream-events.ts'
 import type { Peers } from '../../workers/peers.ts'
 
 export interface ExecutionRoutesOptions {
@@ -58,8 +58,7 @@ export const executionRoutes: FastifyPluginAsyncZod<ExecutionRoutesOptions> = as
     find(request, id)
     const events = engine.stream(id)!
     const after = Math.min(request.query.after ?? lastEventId(request), events.lastSeq)
-    if (!events.ended && after < events.firstSeq - 1)
-      throw new RequestError('EVENTS_EXPIRED', `Events before number ${events.firstSeq} are no longer kept.`)
+    requireKept(events, after)
     reply.header(HEADERS.executionId, id)
     const writer = createSseWriter(reply, { heartbeatMs: HEARTBEAT_MS })
     drain.track({ raw: writer.raw, finish: () => engine.interrupt(id, 'shutdown') })
