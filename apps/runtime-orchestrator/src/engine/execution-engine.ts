@@ -38,7 +38,9 @@ export interface Execution {
   readonly ended: Promise<ExecutionReport>
   /** The whole text, once the execution is completed. */
   readonly content: string
-  /** Of a running execution whose first events are gone: the frames that stand for all of its events so far. */
+  /** It runs and has written some of its answer. */
+  readonly isWriting: boolean
+  /** Of a running execution: the frames that stand for all of its events so far. */
   digest(): string[]
   /**
    * Says that somebody waits for this execution and how fast they read. Returns the function that says that

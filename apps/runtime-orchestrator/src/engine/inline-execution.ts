@@ -72,6 +72,10 @@ export class InlineExecution implements Execution {
     return this.#work?.attendance.enter(flow) ?? (() => undefined)
   }
 
+  get isWriting(): boolean {
+    return this.#work !== undefined && this.#work.run.answer.text !== ''
+  }
+
   digest(): string[] {
     return this.#work?.digest.frames(this.#work.run.answer.text) ?? []
   }

@@ -18,6 +18,16 @@ function deltasOf(events: readonly ChatEvent[]): string {
   return events.flatMap((event) => (event.type === 'message.delta' ? [event.delta] : [])).join('')
 }
 
+t.test('whoever resumes a running execution is told its text, and does not hear it again piece by piece', async (t) => {
+  const request = makeToolRequest('What is 2*3? [[sim:length=300 gap=10]]')
+  const first = readStream(await post(origin, request)).all()
+  await waitFor(async () => (await lastSeq(request)) > 60, { timeoutMs: 30_000, what: 'some of the text' })
+  const [started, ...rest] = await readStream(await post(origin, request, RESUME)).all()
+  const text = started?.type === 'execution.started' ? (started.resumed?.text ?? '') : ''
+  t.ok(text.length > 20, text)
+  t.equal(text + deltasOf(rest), deltasOf(await first))
+})
+
 t.test('an execution that has lost its first events can be resumed while it runs', async (t) => {
   const request = makeToolRequest('What is 2*3? [[sim:length=4000 gap=1]]')
   const first = readStream(await post(origin, request)).all()
