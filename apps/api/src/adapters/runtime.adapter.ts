@@ -72,6 +72,8 @@ export function createRuntimeAdapter(options: RuntimeAdapterOptions): ChatExecut
         return await resumeElsewhere({ pick, call, onResume }, execution, context, failed)
       } catch (last) {
         error = last
+        // Left while it was resumed: the run is in the journal, and others take it from there.
+        if (context.signal.reason instanceof LeftToOthers) throw context.signal.reason
       }
     }
     const ended = endRun(options, [...asked], execution)

@@ -1,74 +1,9 @@
-import { createFallbackBreaker } from '@semibot/breaker'
-import type { ChatEventBody } from '@semibot/chat-protocol'
-import t, { type Test } from 'tap'
-import { Agent } from 'undici'
-import { type ChatExecution, ExecutionError } from '../../src/adapters/chat-executor.ts'
-import { createRuntimeAdapter } from '../../src/adapters/runtime.adapter.ts'
-import { type RuntimeCall, startFakeRuntime, USAGE } from '../helpers/fake-runtime.ts'
+import t from 'tap'
+import { ExecutionError } from '../../src/adapters/chat-executor.ts'
+import { type RuntimeCall, USAGE } from '../helpers/fake-runtime.ts'
+import { execution, run, worker } from '../helpers/run-adapter.ts'
 
-const execution: ChatExecution = {
-  executionId: '0192a0de-0000-7000-8000-000000000001',
-  orgId: '0192a0de-0000-7000-8000-000000000002',
-  sessionId: '0192a0de-0000-7000-8000-000000000003',
-  userId: null,
-  messageId: '0192a0de-0000-7000-8000-000000000004',
-  message: 'Hello',
-  history: [{ role: 'user', content: 'before' }],
-  agent: { id: 'a', slug: 'default', systemPrompt: '', model: 'simulator', tools: [] },
-  requestId: 'request-1',
-  traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
-}
 const { messageId } = execution
-
-/** Runs one execution against a runtime that behaves as given; answers how it ended and what was emitted. */
-async function run(
-  t: Test,
-  behave: (call: RuntimeCall) => void,
-  options: {
-    url?: string
-    signal?: AbortSignal
-    timeouts?: { acceptMs: number; stallMs: number }
-    execution?: ChatExecution
-  } = {}
-) {
-  const runtime = await startFakeRuntime(t, behave)
-  const dispatcher = new Agent({ connections: null, connect: { timeout: 500 } })
-  t.teardown(() => dispatcher.destroy())
-  const breaker = createFallbackBreaker({
-    instances: [options.url ?? runtime.url],
-    thresholds: { errorRate: 0.5, timeoutRate: 0.3, meanLatencyMs: 240_000, minSamples: 10 },
-    probe: async () => {}
-  })
-  t.teardown(() => breaker.close())
-  const pass = breaker.admit(execution.sessionId)
-  if (!pass.allowed) throw new Error('a new breaker lets chats through')
-  const adapter = createRuntimeAdapter({
-    dispatcher,
-    breaker,
-    serviceToken: 'service-token',
-    endInJournal: async () => {},
-    timeouts: options.timeouts ?? { acceptMs: 5000, stallMs: 5000 }
-  })
-  const events: ChatEventBody[] = []
-  let accepted = 0
-  const end = adapter
-    .execute(options.execution ?? execution, {
-      signal: options.signal ?? new AbortController().signal,
-      emit: (event) => events.push(event),
-      accepted: () => accepted++,
-      flow: { congested: false, onDrained: (callback) => callback() },
-      attempt: 1,
-      pass,
-      startedAt: performance.now(),
-      remainingMs: 4200,
-      wholeAnswer: false
-    })
-    .then(
-      (outcome) => ({ outcome, error: undefined }),
-      (error: unknown) => ({ outcome: undefined, error })
-    )
-  return { runtime, events, end, accepted: () => accepted }
-}
 
 t.test('passes the events of the answer on and gives the outcome', async (t) => {
   const { end, events, accepted, runtime } = await run(t, (call) => {
@@ -332,7 +267,6 @@ t.test('a truncated stream is never taken for an answer, wherever it is cut', as
 })
 
 t.test('a run goes on although the first call for it went to the process that had died', async (t) => {
-  const worker = { ...execution, agent: { ...execution.agent, tools: ['calculator'] } }
   let resumes = 0
   const { end, events, runtime } = await run(
     t,
@@ -355,7 +289,6 @@ t.test('a run goes on although the first call for it went to the process that ha
 })
 
 t.test('a run that was lost is never begun anew, even when no instance has room for it', async (t) => {
-  const worker = { ...execution, agent: { ...execution.agent, tools: ['calculator'] } }
   const { end, events, runtime } = await run(
     t,
     (call) => {
