@@ -128,7 +128,7 @@ export class EventBuffer implements ExecutionEvents {
 
   #note(event: ChatEvent): void {
     if (event.type === 'execution.started') this.started = event
-    else if (event.type === 'execution.fallback') this.fellBack = true
+    else if (event.type === 'execution.fallback' && event.to === 'direct_llm') this.fellBack = true
     if (!isTerminal(event)) return
     this.ended = true
     this.#accounting?.ended(this.executionId)

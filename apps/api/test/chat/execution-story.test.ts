@@ -23,7 +23,7 @@ function begin() {
     story.tell({ type: 'message.started', messageId: 'm' })
     story.tell({ type: 'message.delta', messageId: 'm', delta })
   }
-  return { story, told, say }
+  return { story, events, told, say }
 }
 
 t.test(
@@ -69,6 +69,20 @@ t.test('an unfinished part is taken back and the finished one given anew, or not
     { from: 'runtime_orchestrator', to: 'runtime_orchestrator', discardedMessageIds: ['m'], discardedToolCallIds: [] }
   )
   t.equal(textOf(told()), 'One. ')
+  t.end()
+})
+
+t.test('a chat that another runtime goes on with has not fallen back, one that the model answers has', (t) => {
+  const { story, events, told, say } = begin()
+  const announced = () => told().filter(({ type }) => type === 'execution.fallback').length
+  say('One. Tw')
+  story.rewind('One. ', 1, true)
+  t.equal(announced(), 1)
+  t.notOk(events.fellBack)
+  story.fallBack({ reasonCode: 'RUNTIME_UNAVAILABLE', reason: 'gone', attempt: 2, retract: false })
+  story.begin('direct_llm', 2)
+  t.equal(announced(), 2)
+  t.ok(events.fellBack)
   t.end()
 })
 
