@@ -17,7 +17,7 @@ import {
   toExecutionCode,
   toExecutionError
 } from './runtime-errors.ts'
-import { type RuntimeTimeouts, type RuntimeTimer, watchRuntimeCall } from './runtime-timers.ts'
+import { type RuntimeTimeouts, type RuntimeTimer, type RuntimeWatch, watchRuntimeCall } from './runtime-timers.ts'
 
 export interface RuntimeCallOptions {
   dispatcher: Dispatcher
@@ -64,7 +64,7 @@ export async function callRuntime(
   const watch = watchRuntimeCall(timeouts, context.remainingMs + DEADLINE_MARGIN_MS, onExpired, {
     isHeld: () => context.flow.congested
   })
-  const state = new RuntimeStream(execution, context, watch.accepted, resumes)
+  const state = new RuntimeStream(execution, context, watch, resumes)
   const url = new URL('/api/v1/execute/stream', instance)
   try {
     await openEventStream(
@@ -95,8 +95,8 @@ export async function callRuntime(
     return state.outcome()
   } catch (error) {
     if (context.signal.aborted) throw context.signal.reason
-    // A connection that breaks after the last event takes nothing away from the answer.
-    if (state.isComplete && error instanceof EventStreamError && error.kind === 'reset') return state.outcome()
+    // A connection that breaks, or stays open, after the last event takes nothing away from it.
+    if (state.hasEnded && error instanceof EventStreamError) return state.outcome()
     watch.stop()
     const reason = call.signal.aborted ? call.signal.reason : toExecutionError(error)
     if (!call.signal.aborted) call.abort(NOBODY_WAITS)
@@ -113,23 +113,28 @@ export async function callRuntime(
 class RuntimeStream {
   readonly #execution: ChatExecution
   readonly #context: ExecutionContext
-  readonly #accepted: () => void
+  readonly #watch: Pick<RuntimeWatch, 'accepted' | 'ended'>
   readonly #resumes: boolean
   readonly #deltas: DeltaReader
   started = false
   #ended: ChatEventBody | undefined
 
-  constructor(execution: ChatExecution, context: ExecutionContext, accepted: () => void, resumes: boolean) {
+  constructor(
+    execution: ChatExecution,
+    context: ExecutionContext,
+    watch: Pick<RuntimeWatch, 'accepted' | 'ended'>,
+    resumes: boolean
+  ) {
     this.#resumes = resumes
     this.#deltas = new DeltaReader(execution.messageId)
     this.#execution = execution
     this.#context = context
-    this.#accepted = accepted
+    this.#watch = watch
   }
 
-  /** The runtime has said that the answer is complete. */
-  get isComplete(): boolean {
-    return this.#ended?.type === 'execution.completed'
+  /** The runtime has said how the execution ended. */
+  get hasEnded(): boolean {
+    return this.#ended !== undefined
   }
 
   take(frame: ServerSentEvent): void {
@@ -140,29 +145,36 @@ class RuntimeStream {
         return
       }
     }
+    // Whatever comes after it, a complete answer is one.
+    if (this.#ended?.type === 'execution.completed') return
     const event = parseEvent(frame.data)
     if (this.#ended !== undefined) throw protocolError(`${event.type} came after the terminal event.`)
     if (!this.started) {
       if (event.type === 'execution.failed') {
-        this.#ended = event
+        this.#end(event)
         return
       }
       if (event.type !== 'execution.started') throw protocolError(`The stream began with ${event.type}.`)
       this.started = true
-      this.#accepted()
+      this.#watch.accepted()
       this.#context.accepted()
       if (this.#resumes && this.#context.rewind?.(event.resumed?.text ?? '') === false) throw new TextNotTakenBack()
       return
     }
     if (event.type === 'execution.started') throw protocolError('execution.started came twice.')
     if (isTerminal(event) || event.type === 'execution.interrupted') {
-      this.#ended = event
+      this.#end(event)
       return
     }
     if ('messageId' in event && event.messageId !== this.#execution.messageId) {
       throw protocolError('An event belongs to another message.')
     }
     this.#context.emit(event)
+  }
+
+  #end(event: ChatEventBody): void {
+    this.#ended = event
+    this.#watch.ended()
   }
 
   /** @throws ExecutionError for every end that is not `execution.completed`. */

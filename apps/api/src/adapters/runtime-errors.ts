@@ -39,6 +39,7 @@ export function timerError(timer: RuntimeTimer): ExecutionError {
     case 'accept':
       return new ExecutionError('RUNTIME_UNAVAILABLE', 'runtime', 'The runtime did not accept the execution in time.')
     case 'stall':
+    case 'end':
       return new ExecutionError('RUNTIME_STALLED', 'runtime', 'The runtime has stopped answering.')
     case 'deadline':
       return new ExecutionError('RUNTIME_TIMEOUT', 'runtime', 'The execution took too long.')

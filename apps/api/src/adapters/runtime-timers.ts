@@ -8,7 +8,7 @@ export interface RuntimeTimeouts {
   stallMs: number
 }
 
-export type RuntimeTimer = 'answer' | 'accept' | 'stall' | 'deadline'
+export type RuntimeTimer = 'answer' | 'accept' | 'stall' | 'end' | 'deadline'
 
 export interface RuntimeWatch {
   /** The head of the answer is here. */
@@ -17,6 +17,8 @@ export interface RuntimeWatch {
   activity(): void
   /** The runtime has accepted the execution. */
   accepted(): void
+  /** The terminal event is here; the stream may take a moment to end. */
+  ended(): void
   stop(): void
 }
 
@@ -41,7 +43,7 @@ export function watchRuntimeCall(
   let stopped = false
   const startedAt = clock()
   let waitingSince = startedAt
-  let stage: 'answer' | 'accept' | 'stall' = timeouts.answerMs === undefined ? 'accept' : 'answer'
+  let stage: Exclude<RuntimeTimer, 'deadline'> = timeouts.answerMs === undefined ? 'accept' : 'answer'
   let secondLook = false
 
   const expire = (timer: RuntimeTimer) => {
@@ -52,6 +54,7 @@ export function watchRuntimeCall(
 
   const limit = () => {
     if (stage === 'stall') return timeouts.stallMs
+    if (stage === 'end') return END_MS
     return stage === 'accept' ? timeouts.acceptMs : (timeouts.answerMs as number)
   }
 
@@ -64,7 +67,7 @@ export function watchRuntimeCall(
 
   const look = () => {
     if (stopped) return
-    if (isHeld()) waitingSince = clock()
+    if (stage !== 'end' && isHeld()) waitingSince = clock()
     const quietMs = clock() - waitingSince
     const leftMs = limit() - quietMs
     if (leftMs > 0) {
@@ -97,10 +100,15 @@ export function watchRuntimeCall(
     accepted() {
       enter('stall', clock())
     },
+    ended() {
+      enter('end', clock())
+    },
     stop
   }
 }
 
+/** A stream that ends by itself leaves its connection to the next call; more than this it is not worth. */
+const END_MS = 1000
 /** A timer this late means that this process was busy, not that the runtime was silent. */
 const LATE_MS = 50
 const SECOND_LOOK_MS = 20

@@ -56,6 +56,20 @@ t.test('each byte after the acceptance gives the runtime its time anew', async (
   t.same(expired, ['stall'])
 })
 
+t.test('after the terminal event no sign of life and no slow reader holds the call for long', async (t) => {
+  const { expired, pass, watch } = start(60_000, () => true)
+  watch.accepted()
+  pass(1500)
+  watch.ended()
+  for (let index = 0; index < 9; index++) {
+    pass(100)
+    watch.activity()
+  }
+  t.same(expired, [])
+  pass(100)
+  t.same(expired, ['end'])
+})
+
 t.test('the deadline holds however lively the runtime is', async (t) => {
   const { expired, pass, watch } = start(5000)
   watch.accepted()
