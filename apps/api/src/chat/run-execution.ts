@@ -165,14 +165,15 @@ class Run {
       endAttemptSpan(span, outcome)
       return { kind: 'answered', outcome }
     } catch (thrown) {
-      if (thrown instanceof Cancelled) {
-        span.fail('cancelled')
-        recordCancel(services, execution, attempt())
-        return { kind: 'cancelled', reason: thrown.reason }
-      }
-      if (thrown instanceof LeftToOthers) {
+      // Only a runtime goes on without this process. Once the model takes over, the run in the journal is ended.
+      if (thrown instanceof LeftToOthers && mode === 'runtime_orchestrator') {
         recordLeft(services, execution, attempt())
         return { kind: 'left' }
+      }
+      if (thrown instanceof Cancelled || thrown instanceof LeftToOthers) {
+        span.fail('cancelled')
+        recordCancel(services, execution, attempt())
+        return { kind: 'cancelled', reason: thrown instanceof Cancelled ? thrown.reason : 'shutdown' }
       }
       const error = thrown instanceof ExecutionError ? thrown : unexpectedError(mode, thrown)
       span.fail(error.code)
