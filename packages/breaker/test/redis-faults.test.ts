@@ -1,7 +1,7 @@
 import { waitFor } from '@semibot/stack/test'
 import { Redis } from 'ioredis'
 import t from 'tap'
-import type { RedisClient } from '../src/redis/index.ts'
+import type { RedisClient, RedisSubscriber } from '../src/redis/index.ts'
 import {
   all,
   createCuttableClient,
@@ -221,6 +221,29 @@ t.test('notices are cut off: the listeners come back, the state is told meanwhil
   t.ok(Number(await admin.call('CLIENT', 'KILL', 'TYPE', 'pubsub')) >= 3)
   await replicas[0].breaker.force({ mode: 'open', reason: '', actor: 'operator', expiresInSeconds: 60 })
   t.ok((await all(replicas, 'open')) < 1500)
+})
+
+t.test('only notices cannot connect: the state is shared all the same', { buffered: true }, async (t) => {
+  const redis = await startOwnRedis(t)
+  const admin = new Redis(redis.url)
+  t.teardown(() => admin.disconnect())
+  let asked = 0
+  // As one with an offline queue whose connection never comes up.
+  const subscriber: RedisSubscriber = {
+    subscribe: () => {
+      asked++
+      return new Promise(() => {})
+    },
+    unsubscribe: () => new Promise(() => {}),
+    on: () => {},
+    off: () => {}
+  }
+  const { breaker } = await startReplica(t, redis.url, { pool: 'deaf', subscriber })
+  for (let second = 0; second < 3; second++) {
+    await flushes(admin, 'deaf', 4)
+    t.match(breaker.status(), { degraded: false, storeProblem: '' })
+  }
+  t.equal(asked, 1, 'the first one is still waited for')
 })
 
 t.test('a script that Redis has forgotten is sent again', { buffered: true }, async (t) => {

@@ -258,7 +258,8 @@ export class RedisStore implements FallbackStore {
     const { subscriber } = this.#options
     if (subscriber === undefined || this.#subscribed) return
     this.#subscribed = true
-    this.#link!.send(() => subscriber.subscribe(this.#channel)).catch(() => {
+    // Not through the link: commands of a connection that is down must not use up what Redis may leave unanswered.
+    subscriber.subscribe(this.#channel).catch(() => {
       this.#subscribed = false
     })
   }

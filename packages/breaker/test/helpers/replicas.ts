@@ -4,7 +4,7 @@ import { waitFor } from '@semibot/stack/test'
 import { Redis, type RedisOptions } from 'ioredis'
 import type { Test } from 'tap'
 import { createFallbackBreaker, type FallbackBreaker, type Pass, type Transition } from '../../src/index.ts'
-import { createRedisStore, type RedisClient } from '../../src/redis/index.ts'
+import { createRedisStore, type RedisClient, type RedisSubscriber } from '../../src/redis/index.ts'
 import { ExecutionFailure, ONLY, THRESHOLDS } from './simulation.ts'
 
 const CONNECTION = {
@@ -32,8 +32,9 @@ export interface Replica {
 export interface ReplicaOptions {
   pool: string
   withoutNotices?: boolean
-  /** Default: a connection to the url. */
+  /** Default, as for the subscriber: a connection to the url. */
   client?: RedisClient
+  subscriber?: RedisSubscriber
 }
 
 let started = 0
@@ -49,7 +50,7 @@ export async function startReplica(t: Test, url: string, options: ReplicaOptions
   )
   const store = createRedisStore({
     client: options.client ?? client,
-    ...(options.withoutNotices ? {} : { subscriber }),
+    ...(options.withoutNotices ? {} : { subscriber: options.subscriber ?? subscriber }),
     replica: name,
     pool: options.pool
   })
