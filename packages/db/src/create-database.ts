@@ -10,7 +10,7 @@ const IDLE_IN_TRANSACTION_MS = 10_000
 const CLIENT_MARGIN_MS = 2000
 
 export interface DatabaseOptions {
-  /** `postgres://user:password@host:port/database` */
+  /** `postgres://user:password@host:port/database`, or `postgres://user@/database?host=/folder` for a Unix socket */
   url: string
   /** Most connections. */
   max: number
@@ -67,10 +67,16 @@ export function parseColumn(oid: number, format?: 'text' | 'binary') {
   return pg.types.getTypeParser(oid, format)
 }
 
+function isPostgresUrl(url: string): boolean {
+  // `user@` without a host is no URL, but pg takes it where the parameter `host` is the folder of a Unix socket.
+  const withHost = url.replace(/(:\/\/[^/]*@)(\/[^?]*\?(?:.*&)?host=(?:\/|%2f))/i, '$1socket$2')
+  return /^postgres(ql)?:\/\//.test(url) && URL.canParse(withHost)
+}
+
 function poolConfig(options: DatabaseOptions): pg.PoolConfig {
   const { url, max, applicationName, statementTimeoutMs = 5000, connectionTimeoutMs = 500 } = options
   const { lockTimeoutMs = 2000 } = options
-  if (!/^postgres(ql)?:\/\//.test(url) || !URL.canParse(url)) {
+  if (!isPostgresUrl(url)) {
     throw new TypeError('database url: expected postgres://user:password@host:port/database')
   }
   return {

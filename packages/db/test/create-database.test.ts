@@ -1,3 +1,8 @@
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { faultProxy } from '@semibot/stack'
 import { sql } from 'kysely'
 import t from 'tap'
@@ -15,11 +20,34 @@ function open(t: Scope, options: Partial<Parameters<typeof createDatabase>[0]> =
 }
 
 t.test('a URL that is none is refused without being repeated', (t) => {
-  for (const bad of ['', 'localhost', 'mysql://root:secret@localhost/x', 'postgres://semibot:secret@:x/y']) {
+  const urls = ['', 'localhost', 'mysql://root:secret@localhost/x', 'postgres://semibot:secret@:x/y']
+  for (const bad of [...urls, 'postgres://semibot:secret@/x', 'postgres://semibot:secret@/x?host=localhost']) {
     const error = t.throws(() => createDatabase({ url: bad, max: 1, applicationName: 'x' }), TypeError)
     t.notMatch(String(error instanceof Error ? error.stack : error), /secret/)
   }
   t.end()
+})
+
+t.test('a server may be reached through the folder of its Unix socket', async (t) => {
+  const { hostname, port, username, password, pathname } = new URL(url)
+  // The path of a socket must be short.
+  const folder = mkdtempSync(join(tmpdir(), 'semibot-db-'))
+  const server = net.createServer((socket) => {
+    const upstream = net.connect(Number(port || 5432), hostname)
+    socket.on('error', () => upstream.destroy()).pipe(upstream)
+    upstream.on('error', () => socket.destroy()).pipe(socket)
+  })
+  t.teardown(() => {
+    server.close()
+    rmSync(folder, { recursive: true })
+  })
+  server.listen(join(folder, '.s.PGSQL.5432'))
+  await once(server, 'listening')
+  for (const host of [folder, encodeURIComponent(folder)]) {
+    const socketUrl = `postgres://${username}:${password}@${pathname}?port=5432&host=${host}`
+    const { db: local } = open(t, { url: socketUrl })
+    t.strictSame((await sql`select 1 as one`.execute(local)).rows, [{ one: 1 }], host)
+  }
 })
 
 t.test('each connection has the limits of the package', async (t) => {
