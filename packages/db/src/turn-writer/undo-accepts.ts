@@ -5,13 +5,13 @@ import type { AcceptTurn } from './types.ts'
 const RETRY_MS = 1000
 const MAX_WAITING = 10_000
 const MAX_BATCH = 500
-// Longer than a statement may run: one whose connection broke may still be under way on the server, and commit
-// after it was looked for.
+// Counted from the first look that was answered, and longer than a statement may run: one whose connection broke, or
+// that a frozen server had not read yet, may still be under way then, and commit after it was looked for.
 const LOOK_AGAIN_MS = 10_000
 
 interface UndecidedAccept {
   turn: AcceptTurn
-  since: number
+  lookedAt?: number
 }
 
 /**
@@ -20,17 +20,18 @@ interface UndecidedAccept {
  */
 export class AcceptUndoer {
   readonly #pool: pg.Pool
+  readonly #now: () => number
   #waiting: UndecidedAccept[] = []
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> | undefined
 
-  constructor(pool: pg.Pool) {
+  constructor(pool: pg.Pool, now = () => performance.now()) {
     this.#pool = pool
+    this.#now = now
   }
 
   add(turns: AcceptTurn[]): void {
-    const since = performance.now()
-    for (const turn of turns.slice(0, MAX_WAITING - this.#waiting.length)) this.#waiting.push({ turn, since })
+    for (const turn of turns.slice(0, MAX_WAITING - this.#waiting.length)) this.#waiting.push({ turn })
     this.#schedule()
   }
 
@@ -60,14 +61,17 @@ export class AcceptUndoer {
 
   async #undo(): Promise<void> {
     const accepts = this.#waiting.splice(0, MAX_BATCH)
-    const now = performance.now()
     try {
       await runStatement(this.#pool, {
         name: 'semibot_undo_accept_v1',
         text: 'select semibot_undo_accept_v1($1)',
         values: [JSON.stringify(accepts.map(({ turn }) => toItem(turn)))]
       })
-      this.#waiting.push(...accepts.filter(({ since }) => now - since < LOOK_AGAIN_MS))
+      const now = this.#now()
+      for (const accept of accepts) {
+        accept.lookedAt ??= now
+        if (now - accept.lookedAt < LOOK_AGAIN_MS) this.#waiting.push(accept)
+      }
     } catch {
       // Still away; the timer comes again.
       this.#waiting.push(...accepts)

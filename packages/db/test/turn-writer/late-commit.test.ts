@@ -87,6 +87,34 @@ t.test('an accept that is committed after it was looked for is taken back all th
   t.equal(await countMessages(turn), 0)
 })
 
+t.test('after a long outage, too; it is looked for until nothing can come any more', async (t) => {
+  let now = 0
+  let isAway = true
+  let looks = 0
+  const connect = () => {
+    if (isAway) return Promise.reject(new Error('away'))
+    looks++
+    return pool.connect()
+  }
+  const undoer = new AcceptUndoer({ connect } as pg.Pool, () => now)
+  t.teardown(() => undoer.close())
+  const turn = newTurn(organization)
+  undoer.add([turn])
+  await undoer.flush()
+  now = 40_000
+  isAway = false
+  await undoer.flush()
+  t.match(await writer.accept(turn), { kind: 'accepted' })
+  now += 9000
+  await undoer.flush()
+  t.equal(await findExecution(db, orgId, null, turn.executionId), undefined)
+  now += 1000
+  await undoer.flush()
+  const looksSoFar = looks
+  await undoer.flush()
+  t.equal(looks, looksSoFar, 'nothing waits any more')
+})
+
 t.test(
   'an accepted turn can be taken back: its session and its key are free, a turn that has ended stays',
   async (t) => {
