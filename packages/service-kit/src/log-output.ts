@@ -8,6 +8,8 @@ export interface LogOutputOptions {
   maxWaitingBytes?: number
   /** Most bytes of one write, but for a single line that is longer. Default 64 KiB. */
   chunkBytes?: number
+  /** Called before each write. */
+  beforeWrite?: (() => void) | undefined
   onDropped: (lines: number) => void
   /** Once per outage of the target, with a sentence for the operator. */
   onTrouble: (message: string) => void
@@ -18,7 +20,7 @@ const BUSY_RETRY_MS = 20
 /** Lines wait at most this long for others to be written with. */
 const GATHER_MS = 10
 /** At exit, when nobody can wait for a target any more. */
-const LAST_ATTEMPTS = 10
+const LAST_ATTEMPTS = 50
 
 interface Line {
   text: string
@@ -40,6 +42,8 @@ export class LogOutput {
   #inTrouble = false
   /** A chunk was written in part only: the next one must not continue its last line. */
   #torn = false
+  /** What the target had no room for; it is tried again soon. */
+  #held: Buffer | undefined
   #idle: (() => void)[] = []
 
   constructor(options: LogOutputOptions) {
@@ -79,17 +83,28 @@ export class LogOutput {
   /** Hands over what waits, as far as the target takes it at once; for the last moment of a process. */
   flushSync(): void {
     if (this.#descriptor === undefined) return
-    let rest = Buffer.from(this.#takeLines(Number.POSITIVE_INFINITY).text)
-    for (let attempt = 0; rest.length > 0 && attempt < LAST_ATTEMPTS; ) {
+    const held = this.#held
+    this.#held = undefined
+    if (held !== undefined && !this.#sendSync(held)) return
+    while (this.#waiting.length > 0) {
+      const { text } = this.#takeLines(this.#options.chunkBytes ?? CHUNK_BYTES)
+      if (!this.#sendSync(Buffer.from(text))) return
+    }
+  }
+
+  #sendSync(chunk: Buffer): boolean {
+    let rest = chunk
+    for (let attempt = 0; rest.length > 0; ) {
       try {
-        rest = rest.subarray(writeSync(this.#descriptor, rest))
+        this.#options.beforeWrite?.()
+        rest = rest.subarray(writeSync(this.#descriptor!, rest))
         attempt = 0
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') return
-        attempt++
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || ++attempt === LAST_ATTEMPTS) return false
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, BUSY_RETRY_MS)
       }
     }
+    return true
   }
 
   #open(): void {
@@ -117,6 +132,7 @@ export class LogOutput {
   }
 
   #send(chunk: Buffer, lines: number): void {
+    this.#options.beforeWrite?.()
     write(this.#descriptor!, chunk, (error, written) => {
       if (error === null) {
         this.#inTrouble = false
@@ -124,7 +140,8 @@ export class LogOutput {
         if (this.#torn) this.#send(chunk.subarray(written), lines)
         else this.#gather()
       } else if (error.code === 'EAGAIN') {
-        setTimeout(() => this.#send(chunk, lines), BUSY_RETRY_MS)
+        this.#held = chunk
+        setTimeout(() => this.#sendHeld(lines), BUSY_RETRY_MS)
       } else {
         // The reader of a pipe is gone for good.
         if (error.code === 'EPIPE') this.#descriptor = undefined
@@ -133,6 +150,13 @@ export class LogOutput {
         this.#next()
       }
     })
+  }
+
+  #sendHeld(lines: number): void {
+    const chunk = this.#held
+    this.#held = undefined
+    if (chunk === undefined) this.#next()
+    else this.#send(chunk, lines)
   }
 
   /**

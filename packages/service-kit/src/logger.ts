@@ -1,6 +1,7 @@
 import { type Logger, pino, stdTimeFunctions } from 'pino'
 import { LogOutput } from './log-output.ts'
 import { errorFields, redactFields } from './redact.ts'
+import { stdoutUnblocker } from './stdout-pipe.ts'
 
 export interface LoggerOptions {
   /** Service name, a field of every line. */
@@ -65,6 +66,7 @@ export function createLogger(options: LoggerOptions): ServiceLogger {
       new LogOutput({
         target,
         ...(maxWaitingBytes === undefined ? {} : { maxWaitingBytes }),
+        beforeWrite: target === STDOUT ? stdoutUnblocker() : undefined,
         ...(sharedStdout && target === STDOUT ? { chunkBytes: SHARED_PIPE_BYTES } : {}),
         onDropped: (lines) => {
           dropped += lines

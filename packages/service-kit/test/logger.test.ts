@@ -1,12 +1,12 @@
 import { execFileSync, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, constants, mkdirSync, openSync, readFileSync, readSync, renameSync, rmSync } from 'node:fs'
+import { constants, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { LogOutput } from '../src/log-output.ts'
-import { until } from './fixtures/harness.ts'
+import { openPipe, until } from './fixtures/harness.ts'
 
 const FIXTURE = fileURLToPath(new URL('fixtures/log-lines.ts', import.meta.url))
 const CONDITIONS = ['--conditions=@semibot/source']
@@ -151,27 +151,38 @@ t.test('a reader of stdout that goes away does not end the service', async (t) =
   t.equal(output.filter((line) => /descriptor 1 cannot be written: EPIPE/.test(String(line.msg))).length, 1)
 })
 
+t.test('processes that share a pipe with a slow reader write whole lines, to the last one', async (t) => {
+  const { writer, read } = openPipe(t)
+  let running = 0
+  for (let n = 0; n < 3; n++) {
+    const args = [...CONDITIONS, FIXTURE, '-', 'share', '200']
+    const child = spawn(process.execPath, args, { stdio: ['ignore', writer, 'inherit'] })
+    t.teardown(() => child.kill('SIGKILL'))
+    running++
+    child.on('close', () => running--)
+  }
+  const parts: Buffer[] = []
+  await until(
+    () => {
+      parts.push(read())
+      return running === 0
+    },
+    'the processes to end',
+    25_000
+  )
+  for (let part = read(); part.length > 0; part = read()) parts.push(part)
+  t.equal(lines(Buffer.concat(parts).toString()).length, 1200)
+})
+
 t.test('a target that takes only parts gets every line whole, and there is room again afterwards', async (t) => {
-  const fifo = join(t.testdir(), 'fifo')
-  execFileSync('mkfifo', [fifo])
-  const reader = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK)
-  const writer = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK)
-  t.teardown(() => {
-    closeSync(reader)
-    closeSync(writer)
-  })
+  const pipe = openPipe(t, constants.O_NONBLOCK)
   let received = ''
-  const buffer = Buffer.alloc(10_000)
   const read = () => {
-    try {
-      received += buffer.toString('utf8', 0, readSync(reader, buffer))
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
-    }
+    received += pipe.read().toString()
   }
   let dropped = 0
   const output = new LogOutput({
-    target: writer,
+    target: pipe.writer,
     maxWaitingBytes: 300_000,
     onDropped: (count) => {
       dropped += count

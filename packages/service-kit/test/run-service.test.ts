@@ -1,13 +1,14 @@
-import { fork } from 'node:child_process'
+import { fork, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, renameSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { StartupError, startupMessage } from '../src/index.ts'
-import { openConnection } from './fixtures/harness.ts'
+import { openConnection, openPipe } from './fixtures/harness.ts'
 
 const FIXTURE = fileURLToPath(new URL('fixtures/service.ts', import.meta.url))
 
@@ -169,6 +170,32 @@ t.test('a second signal ends the process at once', async (t) => {
   const { code, messages } = await service.ended()
   t.equal(code, 1)
   t.ok(messages.includes('shutdown was cut short'))
+})
+
+t.test('SIGTERM ends a service whose standard output nobody reads', async (t) => {
+  t.jobs = 2
+  for (const kind of ['socket', 'pipe'] as const) {
+    t.test(kind, { buffered: true }, async (t) => {
+      const stdout = kind === 'socket' ? 'pipe' : openPipe(t).writer
+      const child = fork(FIXTURE, ['0', '0', '', 'many lines'], {
+        execArgv: ['--conditions=@semibot/source'],
+        stdio: ['ignore', stdout, 'inherit', 'ipc']
+      })
+      t.teardown(() => child.kill('SIGKILL'))
+      const exit = once(child, 'exit')
+      await new Promise<void>((listens) => {
+        child.on('message', (message) => {
+          if (message !== 'ready') listens()
+        })
+      })
+      // A process that is started with the same output makes writes to it wait again.
+      if (typeof stdout === 'number') spawnSync('true', { stdio: ['ignore', stdout, 'ignore'] })
+      child.send('log')
+      await delay(200)
+      child.kill('SIGTERM')
+      t.strictSame(await Promise.race([exit, delay(15_000, 'it still runs', { ref: false })]), [0, null])
+    })
+  }
 })
 
 t.test('every reason not to listen names the key to set', (t) => {
