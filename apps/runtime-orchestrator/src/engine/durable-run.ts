@@ -3,15 +3,17 @@ import type { DurableRunRef, RecordedStep } from '@semibot/db'
 import { ExecutionError } from '../agent/execution-error.ts'
 import type { RunContext } from '../agent/run-context.ts'
 import type { RunStep, StepAttempt } from '../agent/step.ts'
-import { JOURNAL_END_MS, JOURNAL_GIVE_UP_MS, JOURNAL_TIMEOUT_MS } from '../constants/config.ts'
+import { JOURNAL_GIVE_UP_MS, JOURNAL_TIMEOUT_MS } from '../constants/config.ts'
 import type { Durability, ExecutionHandle, StepRunner } from './durability.ts'
 import type { Journal } from './journal.ts'
 import type { Lease } from './lease.ts'
+import { Ownership } from './ownership.ts'
 import { condenseReplay } from './replay.ts'
 import { throughOutages } from './retry.ts'
 import type { Outcome } from './run-execution.ts'
 import { type StoredOutcome, toStored } from './stored-outcome.ts'
 import { takeOver } from './take-over.ts'
+import { writeEnd } from './write-end.ts'
 
 export interface DurableRunOptions {
   journal: Journal
@@ -31,6 +33,7 @@ export interface DurableRunOptions {
  */
 export class DurableRun implements Durability {
   readonly #options: DurableRunOptions
+  readonly #ownership: Ownership
   #handle!: ExecutionHandle
   #run!: RunContext
   #ref: DurableRunRef | undefined
@@ -49,6 +52,7 @@ export class DurableRun implements Durability {
 
   constructor(options: DurableRunOptions) {
     this.#options = options
+    this.#ownership = new Ownership(options.journal)
   }
 
   get beginsLate(): boolean {
@@ -82,19 +86,15 @@ export class DurableRun implements Durability {
 
   async settle(outcome: Outcome): Promise<boolean> {
     this.#goLive()
-    const { journal } = this.#options
-    const run = this.#ref
     this.#leaveLease()
-    if (run === undefined || this.#lost) return !this.#lost
-    const isDone = outcome.status === 'completed'
-    const limitMs = isDone ? JOURNAL_END_MS : JOURNAL_GIVE_UP_MS
-    // The run's own signal has fired when it was stopped.
-    const limits = { isOutage: journal.isOutage, signal: new AbortController().signal, limitMs }
-    try {
-      if (outcome.status !== 'interrupted')
-        return await throughOutages(() => journal.end(run, outcome.status, toStored(outcome, this.#run)), limits)
-      await throughOutages(() => journal.release(run), limits)
+    if (this.#lost) return false
+    if (this.#ref === undefined) {
+      await this.#giveBack(outcome)
       return true
+    }
+    const { journal } = this.#options
+    try {
+      return await writeEnd(journal, this.#ref, outcome, toStored(outcome, this.#run))
     } catch (error) {
       if (!journal.isOutage(error)) throw error
       // The database stays away: the answer is here, and the row is ended by whoever finds it.
@@ -102,11 +102,26 @@ export class DurableRun implements Durability {
     }
   }
 
+  /** A begin or a claim without an answer: while this process lives, nobody else could go on with what came of it. */
+  async #giveBack(outcome: Outcome): Promise<void> {
+    const { asked } = this.#ownership
+    if (asked === undefined) return
+    const stored = toStored(outcome, this.#run)
+    // Everybody left, which ends no run that is in the journal: whoever asks for it next goes on with it.
+    const isLeft = outcome.status === 'cancelled' && outcome.reason === 'disconnect'
+    const end = isLeft ? { status: 'interrupted' as const } : outcome
+    const given = asked.then((run) => run && writeEnd(this.#options.journal, run, end, stored)).catch(() => undefined)
+    // A later answer is given back as well, but nobody waits for it.
+    await Promise.race([given, new Promise((resolve) => setTimeout(resolve, JOURNAL_GIVE_UP_MS).unref())])
+  }
+
   async #resume(): Promise<FinishReason | undefined> {
     const { request, signal, answer, budget } = this.#run
-    const { onTakenOver, lease } = this.#options
+    const { journal, onTakenOver, lease, instance } = this.#options
     const { lapses } = lease
-    const claim = await takeOver(this.#options, request, signal)
+    const ids = { orgId: request.orgId, executionId: request.executionId, owner: instance }
+    const attempt = () => this.#ownership.claim(ids)
+    const claim = await takeOver({ claim: attempt, isOutage: journal.isOutage, lease }, signal)
     if (claim.kind === 'taken') {
       this.#own(claim.epoch, lapses)
       this.#recorded = new Map(claim.steps.map(({ name, result }) => [name, result]))
@@ -180,10 +195,12 @@ export class DurableRun implements Durability {
     try {
       await throughOutages(async () => {
         if (!lease.isValid) await lease.renew()
+        // Stopped while it waited: nobody would know of this begin.
+        signal.throwIfAborted()
         const ids = { orgId, executionId, sessionId, messageId, owner: instance, agent: agent.slug }
         const remainingMs = this.#handle.remainingMs()
         const steps = [...this.#unwritten]
-        if (!(await journal.begin({ ...ids, request, remainingMs, steps }))) this.#lose()
+        if (!(await this.#ownership.begin({ ...ids, request, remainingMs, steps }))) this.#lose()
         this.#unwritten = this.#unwritten.slice(steps.length)
       }, limits)
     } catch (error) {

@@ -19,4 +19,6 @@ export interface Journal {
   release(run: DurableRunRef): Promise<void>
   /** Whether the database is away, so that the same call may succeed later. */
   isOutage(error: unknown): boolean
+  /** Whether the call that rejected may have had its effect all the same. */
+  mayHaveActed(error: unknown): boolean
 }

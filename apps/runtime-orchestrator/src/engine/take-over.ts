@@ -1,16 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ExecuteRequest } from '@semibot/chat-protocol'
 import type { DurableClaim } from '@semibot/db'
 import { ExecutionError } from '../agent/execution-error.ts'
 import { TAKEOVER_POLL_MS, TAKEOVER_TIMEOUT_MS } from '../constants/config.ts'
-import type { Journal } from './journal.ts'
 import type { Lease } from './lease.ts'
 import { throughOutages } from './retry.ts'
 
 export interface TakeOverOptions {
-  journal: Journal
+  claim: () => Promise<DurableClaim>
+  /** Whether the database is away, so that the same claim may succeed later. */
+  isOutage: (error: unknown) => boolean
   lease: Lease
-  instance: string
 }
 
 /**
@@ -18,8 +17,7 @@ export interface TakeOverOptions {
  * @throws ExecutionError RUNTIME_UNAVAILABLE when its owner lives on, or the database stays away
  */
 export async function takeOver(
-  { journal, lease, instance }: TakeOverOptions,
-  { orgId, executionId }: ExecuteRequest,
+  { claim: attempt, isOutage, lease }: TakeOverOptions,
   signal: AbortSignal
 ): Promise<Exclude<DurableClaim, { kind: 'held' }>> {
   const deadline = performance.now() + TAKEOVER_TIMEOUT_MS
@@ -27,13 +25,12 @@ export async function takeOver(
   try {
     while (performance.now() < deadline) {
       const limitMs = deadline - performance.now()
-      const attempt = () => journal.claim({ orgId, executionId, owner: instance })
-      const claim = await throughOutages(attempt, { isOutage: journal.isOutage, signal, limitMs })
+      const claim = await throughOutages(attempt, { isOutage, signal, limitMs })
       if (claim.kind !== 'held') return claim
       await delay(TAKEOVER_POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
     }
   } catch (error) {
-    if (!journal.isOutage(error)) throw error
+    if (!isOutage(error)) throw error
     throw unavailable('The journal of runs cannot be read.', error)
   } finally {
     leave()

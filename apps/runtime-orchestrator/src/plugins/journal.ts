@@ -53,7 +53,8 @@ export function createJournal(url: string, watch = UNWATCHED): JournalHandle {
     recordStep: (run, step) => recordStep(db, run, step),
     end: (run, status, outcome) => endDurableRun(db, run, status, outcome),
     release: (run) => releaseDurableRun(db, run),
-    isOutage
+    isOutage,
+    mayHaveActed: (error) => error instanceof DatabaseUnavailableError && error.commitUnknown
   }
   async function noting<T>(call: Promise<T>): Promise<T> {
     try {
