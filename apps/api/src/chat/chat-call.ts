@@ -127,7 +127,9 @@ async function answerReplay(
   }
   reply.header(HEADERS.idempotencyReplayed, 'true')
   const events = services.events.get(executionId)
-  if (events !== undefined) return answerExecution(services, request, reply, events, options)
+  // The first events of a long answer are kept no longer; a JSON answer needs only those that are still to come.
+  const isHere = events !== undefined && (events.keeps(0) || !(options.stream || events.ended))
+  if (isHere) return answerExecution(services, request, reply, events, options)
   // It may have ended since it was looked up, and what was kept of it is gone.
   if (running && (await isStillRunning(services, { orgId, userId }, executionId))) {
     throw new RequestError('SESSION_BUSY', `Execution ${executionId} of this call is still running.`, {

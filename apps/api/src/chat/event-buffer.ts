@@ -41,14 +41,14 @@ export class EventBuffer implements ExecutionEvents {
   readonly #limits: EventLogLimits
   readonly #now: () => number
   readonly #accounting: Accounting | undefined
-  /** Kept events; the first has number `#firstSeq`. `#start` is its place, so that dropping one is O(1). */
+  /** Kept events; the first has number `firstSeq`. `#start` is its place, so that dropping one is O(1). */
   #events: ChatEvent[] = []
   #sizes: number[] = []
   #start = 0
-  #firstSeq: number
+  firstSeq: number
   #readers: BufferReader[] = []
   #drained: (() => void)[] = []
-  #broken = false
+  failed = false
   bytes = 0
   lastSeq: number
   ended = false
@@ -63,7 +63,7 @@ export class EventBuffer implements ExecutionEvents {
     accounting?: Accounting,
     firstSeq = 1
   ) {
-    this.#firstSeq = firstSeq
+    this.firstSeq = firstSeq
     this.lastSeq = firstSeq - 1
     this.executionId = identity.executionId
     this.sessionId = identity.sessionId
@@ -102,7 +102,7 @@ export class EventBuffer implements ExecutionEvents {
 
   /** The next events are lost: every reader is told to come again. */
   fail(): void {
-    this.#broken = true
+    this.failed = true
     for (const reader of this.#readers) reader.notify(0)
   }
 
@@ -135,7 +135,7 @@ export class EventBuffer implements ExecutionEvents {
   }
 
   keeps(after: number): boolean {
-    return after + 1 >= this.#firstSeq
+    return after + 1 >= this.firstSeq
   }
 
   read(after: number, onReadable: () => void): EventReader {
@@ -146,14 +146,14 @@ export class EventBuffer implements ExecutionEvents {
 
   /** Event with this number, 'dropped' when it is kept no longer, undefined when it has not happened yet. */
   at(seq: number): ChatEvent | 'dropped' | undefined {
-    if (seq > this.lastSeq) return this.#broken ? 'dropped' : undefined
-    if (seq < this.#firstSeq) return 'dropped'
-    return this.#events[this.#start + seq - this.#firstSeq]
+    if (seq > this.lastSeq) return this.failed ? 'dropped' : undefined
+    if (seq < this.firstSeq) return 'dropped'
+    return this.#events[this.#start + seq - this.firstSeq]
   }
 
   sizeAt(seq: number): number {
-    if (seq < this.#firstSeq) return 0
-    return this.#sizes[this.#start + seq - this.#firstSeq] ?? 0
+    if (seq < this.firstSeq) return 0
+    return this.#sizes[this.#start + seq - this.firstSeq] ?? 0
   }
 
   detach(reader: BufferReader): void {
@@ -171,7 +171,7 @@ export class EventBuffer implements ExecutionEvents {
   #dropFirst(): number {
     const size = this.#sizes[this.#start] ?? 0
     this.#start++
-    this.#firstSeq++
+    this.firstSeq++
     this.bytes -= size
     if (this.#start >= 512 && this.#start * 2 >= this.#events.length) {
       this.#events = this.#events.slice(this.#start)

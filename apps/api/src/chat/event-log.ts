@@ -28,9 +28,13 @@ export interface ExecutionIdentity {
  * reader is far behind.
  */
 export interface ExecutionEvents extends Readonly<ExecutionIdentity>, FlowControl {
+  /** Number of the oldest event that can still be read. */
+  readonly firstSeq: number
   /** Number of the newest event; 0 before the first. */
   readonly lastSeq: number
   readonly ended: boolean
+  /** The next events will not be here. */
+  readonly failed: boolean
   /** The first event of every execution that got under way; kept even when it is read no longer. */
   readonly started: ChatEventOf<'execution.started'> | undefined
   /** The chat was meant for the runtime and is answered otherwise. */

@@ -74,11 +74,18 @@ export function waitForEnd(events: ExecutionEvents): Promise<FinishedExecution> 
         }
       }
       if (!reader.expired) return
+      reader.close()
+      if (!events.failed) {
+        // Only deltas were dropped: between the whole message and the end the result is stored, time to read both.
+        reader = open()
+        return read()
+      }
       const message = `The server is shutting down; ask GET /api/v1/chat/executions/${executionId} for the answer.`
       reject(new RequestError('SHUTTING_DOWN', message, { retryAfterSeconds: 1 }))
     }
     // Not from within append: the reader may not change the list that is being walked.
-    const reader = events.read(0, () => queueMicrotask(read))
+    const open = () => events.read(events.firstSeq - 1, () => queueMicrotask(read))
+    let reader = open()
     read()
   })
 }
