@@ -14,10 +14,12 @@ export interface FollowOptions {
 const POLL_MS = 200
 /** After so many polls without news the database is asked whether there will be any. */
 const QUIET_POLLS = 25
+/** The first reader comes once the database has said that it may; no query takes as long as so many polls. */
+const UNREAD_POLLS = 100
 
 /**
  * The events of an execution that runs in another process, read from the shared store into a buffer of this one,
- * as long as somebody reads them. Undefined when the store does not have them.
+ * until nobody reads them any more. Undefined when the store does not have them.
  */
 export async function followExecution(
   options: FollowOptions,
@@ -39,9 +41,15 @@ export async function followExecution(
 }
 
 async function poll(options: FollowOptions, events: EventBuffer): Promise<void> {
+  let hadReader = false
+  let unread = 0
   for (let quiet = 0; !events.ended; quiet++) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-    if (events.readers === 0) return
+    hadReader ||= events.readers > 0
+    if (events.readers === 0) {
+      if (hadReader || ++unread === UNREAD_POLLS) return
+      continue
+    }
     const batches = await options.read(events.executionId, events.lastSeq).catch(() => [])
     if (feed(events, batches)) quiet = 0
     if (quiet < QUIET_POLLS) continue

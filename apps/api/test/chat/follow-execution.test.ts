@@ -1,0 +1,63 @@
+import { mock } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { ChatEvent, ChatEventBody } from '@semibot/chat-protocol'
+import t from 'tap'
+import { followExecution } from '../../src/chat/follow-execution.ts'
+import { startedEvent } from '../helpers/started-event.ts'
+
+t.beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }))
+t.afterEach(() => mock.timers.reset())
+
+const identity = { executionId: 'e', sessionId: 's', messageId: 'm', orgId: 'o', userId: null }
+
+/** An execution of another process, and the store that it writes to. */
+async function follow() {
+  const stored: ChatEvent[] = []
+  const store = (body: ChatEventBody) => stored.push({ ...body, seq: stored.length + 1, ts: 0 } as ChatEvent)
+  let reads = 0
+  const read = async (_id: string, after: number) => {
+    reads++
+    const events = stored.filter(({ seq }) => seq > after)
+    return events.length === 0 ? [] : [{ identity, events }]
+  }
+  store(startedEvent())
+  const events = await followExecution({ read, find: async () => undefined }, 'e', 0)
+  if (events === undefined) throw new Error('the store has no events')
+  const pass = async (milliseconds: number) => {
+    for (let passed = 0; passed < milliseconds; passed += 100) {
+      mock.timers.tick(100)
+      await turn()
+    }
+  }
+  return { events, store, pass, reads: () => reads }
+}
+
+t.test('a reader who comes late is told all the same', async (t) => {
+  const { events, store, pass } = await follow()
+  await pass(3000)
+  const reader = events.read(0, () => {})
+  await pass(1000)
+  store({ type: 'execution.cancelled', reason: 'user' })
+  await pass(200)
+  t.equal(reader.next()?.type, 'execution.started')
+  t.equal(reader.next()?.type, 'execution.cancelled')
+  t.ok(reader.ended)
+})
+
+t.test('nobody asks the store for those who have gone', async (t) => {
+  const { events, pass, reads } = await follow()
+  const reader = events.read(0, () => {})
+  await pass(1000)
+  t.equal(reads(), 6)
+  reader.close()
+  await pass(1000)
+  t.equal(reads(), 6)
+})
+
+t.test('nor for those who do not come in time', async (t) => {
+  const { events, pass, reads } = await follow()
+  await pass(20_000)
+  events.read(0, () => {})
+  await pass(1000)
+  t.equal(reads(), 1)
+})
