@@ -46,13 +46,14 @@ export async function answerExecution(
   reply.headers({ [HEADERS.executionId]: executionId, [HEADERS.sessionId]: sessionId })
   const cancel = () => services.running.get(executionId)?.cancel('disconnect')
   const onDisconnect = options.onDisconnect === 'cancel' ? cancel : undefined
+  const finish = () => void services.handover.end(executionId)
   if (options.stream) {
     return streamReply(reply, events, {
       face: options.face,
       context: { sessionId, executionId, requestId: request.id },
       after: options.after ?? 0,
       drain: services.drain,
-      finish: () => void services.handover.end(executionId),
+      finish,
       ...(onDisconnect === undefined ? {} : { onDisconnect })
     })
   }
@@ -62,6 +63,7 @@ export async function answerExecution(
       if (!reply.raw.writableFinished) onDisconnect()
     })
   }
+  services.drain.track({ raw: reply.raw, finish })
   const end = await waitForEnd(events)
   reply.headers(modeHeaders(events))
   return { success: true as const, data: resultOf(end) }
