@@ -1,6 +1,6 @@
 import { type ChatEvent, HEADERS, isTerminal, SSE_HEADERS } from '@semibot/chat-protocol'
 import { DatabaseTimeoutError, DatabaseUnavailableError, type ExecutionRecord } from '@semibot/db'
-import { type Drain, RequestError } from '@semibot/service-kit'
+import { bodyOf, type Drain, RequestError } from '@semibot/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Face } from '../faces/face.ts'
 import type { EventLog, ExecutionEvents } from './event-log.ts'
@@ -59,9 +59,14 @@ export async function answerExecution(
   }
 
   if (onDisconnect !== undefined) {
-    reply.raw.once('close', () => {
-      if (!reply.raw.writableFinished) onDisconnect()
-    })
+    const raw = bodyOf(reply.raw)
+    // Who left while the call was accepted is not heard of again.
+    if (raw.destroyed) onDisconnect()
+    else {
+      raw.once('close', () => {
+        if (!raw.writableFinished) onDisconnect()
+      })
+    }
   }
   services.drain.track({ raw: reply.raw, finish })
   const end = await waitForEnd(events)

@@ -1,5 +1,5 @@
 import { HEADERS } from '@semibot/chat-protocol'
-import { createSseWriter, type Drain } from '@semibot/service-kit'
+import { bodyOf, createSseWriter, type Drain } from '@semibot/service-kit'
 import type { FastifyReply } from 'fastify'
 import type { Face, FaceContext } from '../faces/face.ts'
 import type { ExecutionEvents } from './event-log.ts'
@@ -23,15 +23,16 @@ export interface StreamReplyOptions {
  * out with the first event, so the headers can say which mode answers; at once to a client that comes back.
  */
 export async function streamReply(reply: FastifyReply, events: ExecutionEvents, options: StreamReplyOptions) {
+  const raw = bodyOf(reply.raw)
   let wake: () => void = () => {}
   const reader = events.read(options.after, () => wake())
-  if (options.after === 0 && events.lastSeq === 0 && !events.ended) {
+  if (options.after === 0 && events.lastSeq === 0 && !(events.ended || raw.destroyed)) {
     await new Promise<void>((resolve) => {
       wake = resolve
-      reply.raw.once('close', resolve)
+      raw.once('close', resolve)
     })
   }
-  if (reply.raw.destroyed) {
+  if (raw.destroyed) {
     reader.close()
     options.onDisconnect?.()
     return
