@@ -24,6 +24,8 @@ export interface StreamReplyOptions {
  */
 export async function streamReply(reply: FastifyReply, events: ExecutionEvents, options: StreamReplyOptions) {
   const raw = bodyOf(reply.raw)
+  // Before the first event too: a shutdown does not wait for it.
+  const untrack = options.drain.track({ raw: reply.raw, finish: options.finish })
   let wake: () => void = () => {}
   const reader = events.read(options.after, () => wake())
   if (options.after === 0 && events.lastSeq === 0 && !(events.ended || raw.destroyed)) {
@@ -51,7 +53,6 @@ export async function streamReply(reply: FastifyReply, events: ExecutionEvents, 
       if (!completed) options.onDisconnect?.()
     }
   })
-  const untrack = options.drain.track({ raw: writer.raw, finish: options.finish })
   const encode = options.face.encoder(options.context)
 
   // Frames of one turn of the loop leave in one write: the writer sees to that.
