@@ -88,6 +88,8 @@ export function createDrain(options: DrainOptions): Drain {
         settle()
       }
       stream.raw.once('close', forget)
+      // It comes after all others were asked to finish: nobody would ask it. Not yet, its caller is still busy with it.
+      if (finishing) queueMicrotask(() => open && finish())
       return () => {
         stream.raw.off('close', forget)
         forget()

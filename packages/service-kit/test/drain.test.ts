@@ -25,6 +25,11 @@ async function draining(t: Test, options: DrainOptions) {
       writers.push(writer)
       drain.track({ raw: writer.raw, finish: () => writer.end(TERMINAL) })
     })
+    app.get('/late-stream', async (_request, reply) => {
+      await new Promise<void>((resolve) => answers.push(resolve))
+      const writer = createSseWriter(reply, { heartbeatMs: 60_000 })
+      drain.track({ raw: writer.raw, finish: () => writer.end(TERMINAL) })
+    })
     app.get('/slow-json', () => new Promise((resolve) => answers.push(() => resolve({ done: true }))))
   })
   const open = async (path = '/stream') => {
@@ -105,6 +110,19 @@ t.test('a stream that begins during the drain may end by itself, other requests 
   await Promise.all([second.ended(), late.ended()])
   t.notMatch(second.text, TERMINAL)
   t.notMatch(late.text, 'done', 'the late request is cut')
+})
+
+t.test('a stream that begins when the grace is over gets its terminal event at once', async (t) => {
+  const { app, drain, answers, open } = await draining(t, { graceMs: 50, flushMs: 5000 })
+  const first = await open()
+  const late = await open('/late-stream')
+  await until(() => answers.length === 1, 'the late request')
+  const closing = app.close()
+  await first.ended()
+  answers[0]!()
+  await late.received(TERMINAL)
+  await closing
+  t.equal(drain.openStreams, 0)
 })
 
 t.test('an answer that is under way is waited for', async (t) => {
