@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { idSchema } from './ids.ts'
 import { CHAT_MODES } from './mode.ts'
 import { safeText, shortText } from './text.ts'
 
@@ -172,7 +173,7 @@ export const actorSchema = z.string().regex(/^[\w.@+-]{1,64}$/, 'must be 1 to 64
 /** Query of `GET /api/v1/runtime/explain`. */
 export const explainQuerySchema = z.strictObject({
   orgId: shortText(100).describe('Id or slug'),
-  sessionId: z.uuid()
+  sessionId: idSchema
 })
 
 /** `data` of `GET /api/v1/runtime/explain`: which mode the session's next chat gets, and why. */

@@ -1,18 +1,16 @@
 import { z } from 'zod'
 import { FINISH_REASONS, usageSchema } from './chat-event.ts'
+import { agentReferenceSchema, idSchema } from './ids.ts'
 import { LIMITS } from './limits.ts'
 import { CHAT_MODES } from './mode.ts'
 import { safeText, shortText } from './text.ts'
 
 const message = safeText(1, LIMITS.messageCodePoints)
 
-/** An agent is named by its id or by its slug, which is unique in the organisation. */
-export const agentReferenceSchema = shortText(100)
-
 /** Body of `POST /api/v1/chat`. */
 export const chatRequestSchema = z.strictObject({
   /** Continues this session; left out, a new session begins. */
-  sessionId: z.uuid().optional(),
+  sessionId: idSchema.optional(),
   message,
   agentId: agentReferenceSchema.optional(),
   /** true (default): server-sent events; false: one JSON answer. */
@@ -40,7 +38,7 @@ export const chatResultSchema = z.object({
 export const agent2uiStartSchema = z.object({ agentId: agentReferenceSchema.optional(), message })
 
 /** Body of `POST /api/v1/chat/sessions/:sessionId` (Agent2UI frames). */
-export const agent2uiContinueSchema = z.object({ message, parentMessageId: z.uuid().optional() })
+export const agent2uiContinueSchema = z.object({ message, parentMessageId: idSchema.optional() })
 
 export const EXECUTION_STATUSES = ['running', 'waiting_approval', 'completed', 'failed', 'cancelled'] as const
 

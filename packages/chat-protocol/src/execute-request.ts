@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { FINISH_REASONS, usageSchema } from './chat-event.ts'
+import { idSchema } from './ids.ts'
 import { LIMITS } from './limits.ts'
 
 /** One earlier turn of the session as the model sees it. */
@@ -31,12 +32,12 @@ export const executionLimitsSchema = z.object({
 /** Body of `POST /api/v1/execute` and `POST /api/v1/execute/stream`, api to runtime. */
 export const executeRequestSchema = z.object({
   /** Made by the api; also the idempotency key of the run. */
-  executionId: z.uuid(),
-  orgId: z.uuid(),
-  sessionId: z.uuid(),
-  userId: z.uuid().nullable(),
+  executionId: idSchema,
+  orgId: idSchema,
+  sessionId: idSchema,
+  userId: idSchema.nullable(),
   /** Id of the assistant message that this execution writes. */
-  messageId: z.uuid(),
+  messageId: idSchema,
   message: z.string().min(1).max(LIMITS.bodyBytes),
   history: z.array(historyMessageSchema).max(500),
   agent: agentSpecSchema,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { agentReferenceSchema } from './ids.ts'
 import { LIMITS } from './limits.ts'
 import { safeText, shortText } from './text.ts'
 
@@ -22,7 +23,7 @@ export const sessionSchema = z.object({
   updatedAt: z.string()
 })
 export const createSessionSchema = z.strictObject({
-  agentId: shortText(100).optional(),
+  agentId: agentReferenceSchema.optional(),
   title: title.optional()
 })
 export const updateSessionSchema = z.strictObject({ title: title.nullable() })

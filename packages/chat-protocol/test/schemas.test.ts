@@ -1,11 +1,15 @@
 import t from 'tap'
+import { z } from 'zod'
 import {
+  agent2uiContinueSchema,
   agent2uiStartSchema,
+  agentReferenceSchema,
   type ChatEventBody,
   chatEventBodySchema,
   chatEventSchema,
   chatRequestSchema,
   createAgentSchema,
+  createSessionSchema,
   createTokenSchema,
   ERROR_CODES,
   EXECUTION_ERROR_CODES,
@@ -13,7 +17,9 @@ import {
   errorEnvelope,
   errorEnvelopeSchema,
   executeRequestSchema,
+  explainQuerySchema,
   externalUserIdSchema,
+  idSchema,
   isRetryable,
   isTerminal,
   listEnvelope,
@@ -152,6 +158,30 @@ t.test('an execute request is complete and bounded', async (t) => {
   ]) {
     t.equal(executeRequestSchema.safeParse(bad).success, false)
   }
+})
+
+t.test('ids in capitals are the same ids', async (t) => {
+  const capitals = ID.toUpperCase()
+  t.equal(idSchema.parse(capitals), ID)
+  t.match(z.toJSONSchema(idSchema), { type: 'string', format: 'uuid' }, 'and the document says what they are')
+  t.equal(agentReferenceSchema.parse(capitals), ID)
+  t.equal(agentReferenceSchema.parse('Helper'), 'Helper', 'a slug is left as it is')
+  t.match(chatRequestSchema.parse({ message: 'x', sessionId: capitals, agentId: capitals }), {
+    sessionId: ID,
+    agentId: ID
+  })
+  t.match(agent2uiContinueSchema.parse({ message: 'x', parentMessageId: capitals }), { parentMessageId: ID })
+  t.match(createSessionSchema.parse({ agentId: capitals }), { agentId: ID })
+  t.match(explainQuerySchema.parse({ orgId: 'acme', sessionId: capitals }), { sessionId: ID })
+  const ids = { executionId: capitals, orgId: capitals, sessionId: capitals, userId: capitals, messageId: capitals }
+  const agent = { id: ID, slug: 'default', systemPrompt: '', model: 'simulator', tools: [] }
+  t.match(executeRequestSchema.parse({ ...ids, message: 'hi', history: [], agent }), {
+    executionId: ID,
+    orgId: ID,
+    sessionId: ID,
+    userId: ID,
+    messageId: ID
+  })
 })
 
 t.test('agents, tokens and pages have their defaults and their limits', async (t) => {

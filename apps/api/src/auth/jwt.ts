@@ -9,7 +9,7 @@ import { CALLER_ROLES } from './caller.ts'
 
 const claimsSchema = z.object({
   sub: externalUserIdSchema,
-  orgId: z.uuid('must be the id of an organisation'),
+  orgId: z.uuid('must be the id of an organisation').toLowerCase(),
   role: z.enum(CALLER_ROLES).default('member'),
   /** The API key that made the token; it lives no longer than its key. */
   keyId: z.string().min(1).max(64).optional()

@@ -24,6 +24,7 @@ const verifier = (options: JwtOptions = {}) => createJwtVerifier({ hs256Secret: 
 
 t.test('a valid HS256 token gives its claims', async (t) => {
   t.same(await verifier().verify(hs256(valid)), claims)
+  t.same(await verifier().verify(hs256({ ...valid, orgId: ORG.toUpperCase() })), claims, 'also with an id in capitals')
 })
 
 t.test('role is member when the token says nothing', async (t) => {

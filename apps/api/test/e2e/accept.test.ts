@@ -159,6 +159,27 @@ t.test('the run belongs to the server', async (t) => {
     t.match(answer, { status: 'cancelled', content: chat.text() })
   })
 
+  await t.test('ids may be written in capitals', async (t) => {
+    const first = await pair.stream(direct, { message: 'Long [[sim:length=2000]]' })
+    const executionId = first.headers.get('x-execution-id') ?? ''
+    const sessionId = first.headers.get('x-session-id') ?? ''
+    await first.until(isType('message.delta'))
+    const execution = `/chat/executions/${executionId.toUpperCase()}`
+    const again = await pair.resume(direct, executionId.toUpperCase())
+    t.equal(again.status, 200)
+    t.equal((await pair.call(direct, 'POST', `${execution}/cancel`)).body.data.executionId, executionId)
+    t.match((await first.ended).at(-1), { type: 'execution.cancelled' })
+    t.same(await again.ended, first.events)
+
+    const message = { message: 'Long [[sim:length=2000]]', sessionId: sessionId.toUpperCase() }
+    const second = await pair.stream(direct, message)
+    t.equal(second.headers.get('x-session-id'), sessionId)
+    await second.until(isType('message.delta'))
+    const url = `${pair.api.baseUrl}/api/v1/sessions/${sessionId.toUpperCase()}`
+    t.equal((await fetch(url, { method: 'DELETE', headers: direct.member.headers })).status, 204)
+    t.match((await second.ended).at(-1), { type: 'execution.cancelled' })
+  })
+
   await t.test('another replica cancels too, and says where the events are', async (t) => {
     const other = clientOf((await startApi(t, pair.apiEnv)).baseUrl)
     const chat = await pair.stream(direct, { message: 'Long [[sim:length=2000]]' })

@@ -1,4 +1,4 @@
-import { agent2uiContinueSchema, agent2uiStartSchema, chatRequestSchema } from '@semibot/chat-protocol'
+import { agent2uiContinueSchema, agent2uiStartSchema, chatRequestSchema, idSchema } from '@semibot/chat-protocol'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { handleChatCall } from '../../chat/chat-call.ts'
@@ -27,7 +27,7 @@ export const chatRoutes: FastifyPluginAsyncZod = async (app) => {
     {
       schema: {
         ...CHAT_DOCS.continue,
-        params: z.object({ sessionId: z.uuid() }),
+        params: z.object({ sessionId: idSchema }),
         body: agent2uiContinueSchema
       }
     },

@@ -1,4 +1,4 @@
-import { envelope, executionSchema } from '@semibot/chat-protocol'
+import { envelope, executionSchema, idSchema } from '@semibot/chat-protocol'
 import { RequestError } from '@semibot/service-kit'
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
@@ -8,7 +8,7 @@ import { describeExecution } from '../../chat/describe-execution.ts'
 import { nativeFace } from '../../faces/native.ts'
 import { CHAT_DOCS } from '../../openapi/chat-docs.ts'
 
-const params = z.object({ executionId: z.uuid() })
+const params = z.object({ executionId: idSchema })
 const seq = z
   .string()
   .regex(/^\d{1,10}$/, 'must be the number of an event')

@@ -1,6 +1,7 @@
 import {
   createSessionSchema,
   envelope,
+  idSchema,
   listEnvelope,
   messageSchema,
   pageQuerySchema,
@@ -24,7 +25,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 
 const DEFAULT_AGENT = 'default'
-const params = z.object({ sessionId: z.uuid() })
+const params = z.object({ sessionId: idSchema })
 const tags = ['sessions']
 
 /** Sessions and their messages: an end user sees its own, a service without x-user-id the whole organisation's. */

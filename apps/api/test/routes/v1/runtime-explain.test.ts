@@ -11,7 +11,7 @@ async function build(t: TestScope, environment: Record<string, string>) {
   const test = await buildTestApp(t, { RUNTIME_SERVICE_URL: 'http://127.0.0.1:1', ...environment })
   const acme = await test.createOrganization('acme')
   const operator = operatorOf(test.app)
-  const explain = (orgId = 'acme') => operator.get(`/explain?orgId=${orgId}&sessionId=${sessionId}`)
+  const explain = (orgId = 'acme', id = sessionId) => operator.get(`/explain?orgId=${orgId}&sessionId=${id}`)
   return { acme, operator, explain }
 }
 
@@ -45,6 +45,7 @@ t.test('each rule of the configuration decides when it is the first that applies
     t.match(data, { orgId: acme.id, orgSlug: 'acme', sessionId, mode, rule, fallback: false }, rule)
     t.match(lookOf(data, rule), { applies: true, decides: true, inputs }, rule)
     t.same(await explain(acme.id), data, 'by id as by slug')
+    t.same(await explain('acme', sessionId.toUpperCase()), data, 'in capitals as without')
   }
 })
 

@@ -1,4 +1,4 @@
-import { ERROR_CODES, envelope, FINISH_REASONS, HEADERS, usageSchema } from '@semibot/chat-protocol'
+import { ERROR_CODES, envelope, FINISH_REASONS, HEADERS, idSchema, usageSchema } from '@semibot/chat-protocol'
 import { createSseWriter, type Drain, RequestError } from '@semibot/service-kit'
 import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
@@ -15,7 +15,7 @@ export interface ExecutionRoutesOptions {
   peers?: Peers | undefined
 }
 
-const params = z.object({ id: z.uuid() })
+const params = z.object({ id: idSchema })
 const place = z.coerce.number('must be the number of an event').int().min(0)
 
 const reportSchema = z.object({
@@ -84,7 +84,7 @@ export const executionRoutes: FastifyPluginAsyncZod<ExecutionRoutesOptions> = as
 
   function find({ headers }: Pick<FastifyRequest, 'headers'>, id: string): ExecutionReport {
     const report = engine.status(id)
-    const orgId = headers[HEADERS.orgId]
+    const orgId = headers[HEADERS.orgId]?.toString().toLowerCase()
     // Another organisation's execution is as unknown as one that never was.
     if (report === undefined || (orgId !== undefined && orgId !== report.orgId))
       throw new RequestError('NOT_FOUND', `No execution ${id} is known to this runtime.`)

@@ -16,7 +16,7 @@ const milliseconds = z.coerce
 export const executeHeadersSchema = z.looseObject({
   [HEADERS.requestTimeoutMs]: milliseconds.optional(),
   [HEADERS.attempt]: z.coerce.number('must be a whole number, 1 to 100').int().min(1).max(100).optional(),
-  [HEADERS.orgId]: z.string().optional(),
+  [HEADERS.orgId]: z.string().toLowerCase().optional(),
   [HEADERS.resume]: z.enum(['1'], 'must be 1').optional()
 })
 

@@ -221,9 +221,9 @@ t.test('model, trace and attempt are handed on', async (t) => {
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
   for (const make of [makeRequest, makeToolRequest]) {
     const request = make('Hello', { agent: { model: 'simulator-2', temperature: 0.5 } })
-    const headers = { traceparent, 'x-attempt': '2', 'x-request-id': 'request-7', 'x-org-id': request.orgId }
+    const headers = { traceparent, 'x-attempt': '2', 'x-request-id': 'r-7', 'x-org-id': request.orgId.toUpperCase() }
     const response = await post(origin, request, { headers })
-    t.equal(response.headers.get('x-request-id'), 'request-7')
+    t.equal(response.headers.get('x-request-id'), 'r-7')
     const events = await readStream(response).all()
     t.match(events[0], { model: 'simulator-2', attempt: 2, traceId: '0af7651916cd43dd8448eb211c80319c' })
     t.equal(lastOf(events, 'execution.completed').attempts, 2)

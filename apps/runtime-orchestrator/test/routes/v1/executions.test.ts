@@ -263,4 +263,6 @@ t.test('an execution is known only to its organisation', async (t) => {
   const path = `/api/v1/executions/${request.executionId}/cancel`
   t.equal((await post(origin, {}, { path, headers: other })).status, 404, 'cancel')
   t.equal((await get(request.executionId, { 'x-org-id': request.orgId })).status, 200)
+  const capitals = { 'x-org-id': request.orgId.toUpperCase() }
+  t.equal((await get(request.executionId.toUpperCase(), capitals)).status, 200, 'in capitals as well')
 })

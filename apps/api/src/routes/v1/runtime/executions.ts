@@ -4,6 +4,7 @@ import {
   durableRunSchema,
   durableRunsQuerySchema,
   envelope,
+  idSchema,
   unknownStepSchema
 } from '@semibot/chat-protocol'
 import { cancelRun, type DurableRun, findDurableRun, listDurableRuns, listUnknownSteps } from '@semibot/db'
@@ -13,7 +14,7 @@ import { z } from 'zod'
 import { findOrganizationOrThrow } from './find-organization.ts'
 
 const tags = ['runtime']
-const params = z.object({ id: z.uuid() })
+const params = z.object({ id: idSchema })
 const MAX_UNKNOWN = 200
 
 /** The durable executions of the runtimes, of all organisations: nothing of what was said in them. */
