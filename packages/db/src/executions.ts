@@ -59,6 +59,22 @@ export async function findExecution(
   return { ...toExecution(execution), content }
 }
 
+/** Id of the execution that a session waits for, also of a deleted session; undefined when there is none. */
+export async function findRunningExecution(
+  db: Kysely<Database>,
+  orgId: string,
+  sessionId: string
+): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('executions')
+    .select('id')
+    .where('org_id', '=', orgId)
+    .where('session_id', '=', sessionId)
+    .where('status', 'in', ['running', 'waiting_approval'])
+    .executeTakeFirst()
+  return row?.id
+}
+
 /** Executions by start, newest first. @throws InvalidCursorError */
 export async function listRecentExecutions(
   db: Kysely<Database>,

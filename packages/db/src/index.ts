@@ -63,7 +63,13 @@ export {
   InvalidCursorError,
   TurnQueueFullError
 } from './errors.ts'
-export { type Execution, type ExecutionRecord, findExecution, listRecentExecutions } from './executions.ts'
+export {
+  type Execution,
+  type ExecutionRecord,
+  findExecution,
+  findRunningExecution,
+  listRecentExecutions
+} from './executions.ts'
 export {
   type FallbackEvent,
   findActiveForce,

@@ -75,6 +75,10 @@ const accessOfOrganization: Record<string, { ask: (orgId: string) => Promise<unk
       }),
     none: false
   },
+  findRunningExecution: {
+    ask: (orgId) => database.findRunningExecution(db, orgId, sessionId),
+    none: undefined
+  },
   finish: { ask: (orgId) => writer.finish({ ...endOf(running), orgId }), none: false },
   findAgent: { ask: (orgId) => database.findAgent(db, orgId, agent.id), none: undefined },
   'findAgent by slug': { ask: (orgId) => database.findAgent(db, orgId, 'ours'), none: undefined },

@@ -6,6 +6,7 @@ import {
   deleteSession,
   ensureUser,
   findExecution,
+  findRunningExecution,
   getSession,
   InvalidCursorError,
   listMessages,
@@ -16,7 +17,7 @@ import {
   searchMessages
 } from '../src/index.ts'
 import { addOrganization, openTestDatabase } from './helpers/test-database.ts'
-import { runTurn } from './helpers/turns.ts'
+import { newTurn, runTurn } from './helpers/turns.ts'
 
 const database = await openTestDatabase(t)
 const { db, pool } = database
@@ -102,6 +103,9 @@ t.test('a deleted session hides its messages, its executions and what a search w
     userScope: ann
   })
   t.equal((await searchMessages(db, orgId, ann, 'secret', 10)).length, 2)
+  t.equal(await findRunningExecution(db, orgId, sessionId), undefined, 'it has ended')
+  const running = newTurn(organization, { sessionId, userId: ann, userScope: ann })
+  await writer.accept(running)
 
   t.equal(await deleteSession(db, orgId, ann, sessionId), true)
   t.equal(await deleteSession(db, orgId, ann, sessionId), false, 'a second time there is nothing to delete')
@@ -114,4 +118,5 @@ t.test('a deleted session hides its messages, its executions and what a search w
     t.strictSame(await searchMessages(db, orgId, user, 'secret', 10), [])
     t.equal(await renameSession(db, orgId, user, sessionId, 'x'), undefined)
   }
+  t.equal(await findRunningExecution(db, orgId, sessionId), running.executionId, 'what runs can be cancelled')
 })

@@ -41,6 +41,7 @@ export const LOG = {
   heartbeatMissed: '[Chat] 进程心跳未写入',
   progressNotStored: '[Chat] 部分回答未保存',
   forgottenNotEnded: '[Chat] 未结束的执行未清理',
+  deletedRunsOn: '[Chat] 会话已删除，其执行未能取消',
   upkeepFailed: '[Chat] 数据维护未完成',
   cancelChannelBroken: '[Chat] 取消通知通道中断，正在重连',
   redisUp: 'Redis is connected',

@@ -181,7 +181,8 @@ t.test('the run belongs to the server', async (t) => {
   })
 
   await t.test('another replica cancels too, and says where the events are', async (t) => {
-    const other = clientOf((await startApi(t, pair.apiEnv)).baseUrl)
+    const replica = await startApi(t, pair.apiEnv)
+    const other = clientOf(replica.baseUrl)
     const chat = await pair.stream(direct, { message: 'Long [[sim:length=2000]]' })
     const executionId = chat.headers.get('x-execution-id') ?? ''
     await chat.until(isType('message.delta'))
@@ -194,5 +195,11 @@ t.test('the run belongs to the server', async (t) => {
       stored.map((event) => event.type),
       ['execution.started', 'message.started', 'message.completed', 'execution.cancelled']
     )
+
+    const next = await pair.stream(direct, { message: 'Long [[sim:length=2000]]' })
+    await next.until(isType('message.delta'))
+    const session = `${replica.baseUrl}/api/v1/sessions/${next.headers.get('x-session-id')}`
+    t.equal((await fetch(session, { method: 'DELETE', headers: direct.member.headers })).status, 204)
+    t.match((await next.ended).at(-1), { type: 'execution.cancelled' }, 'also when it deletes the session')
   })
 })

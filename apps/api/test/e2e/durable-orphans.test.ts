@@ -16,7 +16,8 @@ t.test('an api that dies leaves its chats with tools to another one, and their r
   const steps = Array.from({ length: 2 }, () => work('effect_idempotent', STEPS, { beforeMs: 1500 }))
   const chats = await Promise.all(steps.map((body) => stream(inRuntime, body)))
   const ids = chats.map(({ headers }) => headers.get('x-execution-id') ?? '')
-  await Promise.all(chats.map((chat) => chat.until(isType('tool.finished'))))
+  const unwanted = await stream(inRuntime, work('effect_idempotent', 30, { beforeMs: 1500 }))
+  await Promise.all([...chats, unwanted].map((chat) => chat.until(isType('tool.finished'))))
   api.kill('SIGKILL')
   // One of the runtimes dies as well: the run that it had has nobody left.
   const [victim] = durable.runtimes
@@ -37,6 +38,18 @@ t.test('an api that dies leaves its chats with tools to another one, and their r
     t.equal(effected.length, STEPS, 'every effect once')
   }
   t.ok(successor.lines.some((line) => line.includes('由本进程接管')))
+
+  const session = `${successor.baseUrl}/api/v1/sessions/${unwanted.headers.get('x-session-id')}`
+  t.equal((await fetch(session, { method: 'DELETE', headers: inRuntime.member.headers })).status, 204)
+  const statusOf = () =>
+    durable.db
+      .selectFrom('executions')
+      .select('status')
+      .where('id', '=', unwanted.headers.get('x-execution-id'))
+      .executeTakeFirst()
+  await waitFor(async () => (await statusOf())?.status === 'cancelled', {
+    what: 'the deleted session to be left alone'
+  })
   const next = await other.call(inRuntime, 'POST', '/chat', { message: 'Hi', stream: false })
   t.equal(next.status, 200, 'and chats go on')
 })

@@ -12,6 +12,7 @@ import {
   createSession,
   deleteSession,
   findAgent,
+  findRunningExecution,
   getSession,
   listMessages,
   listSessions,
@@ -23,6 +24,7 @@ import {
 import { RequestError } from '@semibot/service-kit'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { LOG } from '../../constants/log-messages.ts'
 
 const DEFAULT_AGENT = 'default'
 const params = z.object({ sessionId: idSchema })
@@ -106,8 +108,9 @@ export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
     },
     async ({ caller, params: { sessionId } }, reply) => {
       if (!(await deleteSession(db, caller.orgId, caller.userId, sessionId))) throw noSuchSession()
-      // Nobody can see the answer any more, so nobody pays for it.
-      for (const { events, cancel } of app.chat.running.all()) if (events.sessionId === sessionId) cancel('user')
+      await stopAnswer(caller.orgId, sessionId).catch((error: unknown) =>
+        app.log.warn({ err: error, orgId: caller.orgId, sessionId }, LOG.deletedRunsOn)
+      )
       return reply.code(204).send()
     }
   )
@@ -129,6 +132,15 @@ export const sessionRoutes: FastifyPluginAsyncZod = async (app) => {
       return toList(page, toMessageBody)
     }
   )
+
+  /** Nobody can see the answer of a deleted session any more, so nobody pays for it, whichever process runs it. */
+  async function stopAnswer(orgId: string, sessionId: string): Promise<void> {
+    const executionId = await findRunningExecution(db, orgId, sessionId)
+    if (executionId === undefined) return
+    const here = app.chat.running.get(executionId)
+    if (here === undefined) await app.chat.cancelElsewhere(executionId)
+    else here.cancel('user')
+  }
 }
 
 function noSuchSession(): RequestError {
