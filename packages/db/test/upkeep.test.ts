@@ -1,3 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { faultProxy } from '@semibot/stack'
+import { waitFor } from '@semibot/stack/test'
 import { sql } from 'kysely'
 import t from 'tap'
 import {
@@ -146,6 +149,39 @@ t.test('a cancel is heard by every process that watches, also after its connecti
   t.match(await heard.promise, /^try-/)
   clearInterval(repeat)
   t.match(errors, [{ code: 'DATABASE_UNAVAILABLE' }])
+})
+
+t.test('a connection that hears nothing any more is noticed and made again', async (t) => {
+  const proxy = await faultProxy({ target: url })
+  t.teardown(() => proxy.stop())
+  const address = new URL(url)
+  address.host = `127.0.0.1:${proxy.port}`
+  const lost = Promise.withResolvers<unknown>()
+  const heard = new Set<string>()
+  const watch = watchCancels({
+    url: address.href,
+    applicationName: 'watcher',
+    onCancel: (executionId) => heard.add(executionId),
+    onError: lost.resolve,
+    checkMs: 200
+  })
+  t.teardown(() => watch.close())
+  await watch.listening
+  await proxy.set({ kind: 'hang' })
+  t.match(await Promise.race([lost.promise, delay(5000, undefined, { ref: false })]), { code: /^DATABASE_/ })
+
+  await proxy.set({ kind: 'none' })
+  const repeat = async () => {
+    await notifyCancel(db, 'again')
+    return heard.has('again')
+  }
+  await waitFor(repeat, { what: 'the new connection to hear' })
+  t.equal(proxy.connections.open, 1, 'the old one is closed')
+
+  await proxy.set({ kind: 'hang' })
+  const began = performance.now()
+  await watch.close()
+  t.ok(performance.now() - began < 1000, 'and its end waits for nobody')
 })
 
 t.test('a watch on a server that is not there can be closed', async (t) => {
