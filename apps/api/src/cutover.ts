@@ -1,3 +1,4 @@
+import { idSchema } from '@semibot/chat-protocol'
 import type { CutoverRules } from './chat/choose-mode.ts'
 import type { ApiEnv } from './env.ts'
 
@@ -10,12 +11,17 @@ export function createCutoverReader(env: ApiEnv): () => CutoverRules {
   return () => {
     if (env.CHAT_RUNTIME_ENABLED_ORGS !== enabled) {
       enabled = env.CHAT_RUNTIME_ENABLED_ORGS
-      enabledOrgs = new Set(enabled)
+      enabledOrgs = namesOf(enabled)
     }
     if (env.CHAT_RUNTIME_DISABLED_ORGS !== disabled) {
       disabled = env.CHAT_RUNTIME_DISABLED_ORGS
-      disabledOrgs = new Set(disabled)
+      disabledOrgs = namesOf(disabled)
     }
     return { executionMode: env.CHAT_EXECUTION_MODE, enabledOrgs, disabledOrgs, percent: env.CHAT_RUNTIME_PERCENT }
   }
+}
+
+/** Slugs as they are, and ids as the database writes them. */
+function namesOf(orgs: readonly string[]): ReadonlySet<string> {
+  return new Set(orgs.map((org) => idSchema.safeParse(org).data ?? org))
 }
