@@ -3,6 +3,7 @@ import { DatabaseTimeoutError, DatabaseUnavailableError, type ExecutionRecord } 
 import { bodyOf, type Drain, RequestError } from '@semibot/service-kit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Face } from '../faces/face.ts'
+import type { ChatServices } from './chat-services.ts'
 import type { EventLog, ExecutionEvents } from './event-log.ts'
 import type { Handover } from './hand-over.ts'
 import { type FinishedExecution, resultOf, waitForEnd } from './json-reply.ts'
@@ -15,11 +16,7 @@ export interface AnswerServices {
   running: RunningExecutions
   handover: Handover
   drain: Drain
-  /** The stored execution with its answer; undefined when the caller may not see it or there is none. */
-  findExecution: (
-    scope: { orgId: string; userId: string | null },
-    executionId: string
-  ) => Promise<ExecutionRecord | undefined>
+  findExecution: ChatServices['findExecution']
   /** Events of an execution that another api process runs, after the given one; undefined when they are not to be had. */
   follow: (executionId: string, after: number) => Promise<ExecutionEvents | undefined>
   /** Asks the other api processes to cancel an execution that one of them runs. */

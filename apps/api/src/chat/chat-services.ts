@@ -1,6 +1,6 @@
 import type { ExtraCallBudget, FallbackBreaker } from '@semibot/breaker'
 import type { ChatMode } from '@semibot/chat-protocol'
-import type { TurnWriter } from '@semibot/db'
+import type { ExecutionRecord, TurnWriter } from '@semibot/db'
 import type { ChatMetrics } from '@semibot/metrics'
 import type { Tracing } from '@semibot/service-kit'
 import type { FastifyBaseLogger } from 'fastify'
@@ -18,6 +18,11 @@ export interface ChatServices extends ModeServices {
   events: EventLog
   running: RunningExecutions
   turns: TurnWriter
+  /** The stored execution with its answer; undefined when the caller may not see it or there is none. */
+  findExecution: (
+    scope: { orgId: string; userId: string | null },
+    executionId: string
+  ) => Promise<ExecutionRecord | undefined>
   metrics: ChatMetrics
   /** The same executions, for the operator's API. */
   recent: RecentExecutions

@@ -212,7 +212,8 @@ class Run {
   async #complete(mode: ChatMode, attempts: number, { usage, finishReason }: ExecutionOutcome): Promise<void> {
     const latencyMs = Math.round(performance.now() - this.startedAt)
     const end = { status: 'completed', messageStatus: 'complete', usage, finishReason } as const
-    if (!(await this.#store(mode, attempts, end))) return this.#refuse('INTERNAL', 'The answer could not be stored.')
+    const isStored = (await this.#store(mode, attempts, end)) || (await this.#isStoredByAnother())
+    if (!isStored) return this.#refuse('INTERNAL', 'The answer could not be stored.')
     const { services, execution, abilities } = this.#options
     services.metrics.requestFinished('success')
     this.story.end({ type: 'execution.completed', finishReason, usage, mode, attempts, latencyMs })
@@ -273,6 +274,14 @@ class Run {
       ...(this.#fallbackReason === undefined ? {} : { fallbackReason: this.#fallbackReason }),
       ...end
     }).finally(() => span.end())
+  }
+
+  /** A process that was paused is taken for dead: whoever adopted the execution has stored its answer. */
+  async #isStoredByAnother(): Promise<boolean> {
+    const { services, execution } = this.#options
+    const { orgId, executionId } = execution
+    const record = await services.findExecution({ orgId, userId: null }, executionId).catch(() => undefined)
+    return record?.status === 'completed' && record.content === this.story.answer.text
   }
 
   #remainingMs(): number {
