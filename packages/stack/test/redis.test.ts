@@ -32,6 +32,14 @@ t.test('without the program there is no Redis, and no error', async (t) => {
 })
 
 t.test('each test has a database number of its own, empty at the start', { skip: missingRedis() }, async (t) => {
+  // A server of its own: on that of the run other tests take and free numbers meanwhile.
+  const redis = await startRedis({ debianPackage: 'redis-server' })
+  const shared = process.env.TEST_REDIS_URL
+  process.env.TEST_REDIS_URL = redis?.url
+  t.teardown(async () => {
+    process.env.TEST_REDIS_URL = shared
+    await redis?.stop()
+  })
   let url = ''
   await t.test('the first', async (t) => {
     url = testRedisUrl(t)
