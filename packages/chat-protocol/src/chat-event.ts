@@ -55,8 +55,8 @@ const bodies = {
     /** Which runtime process answers; only on the wire from runtime to api. */
     instance: z.string().optional(),
     /**
-     * Only on the wire from runtime to api, of an execution that another process began or whose first events are no
-     * longer kept: the text with which the answer goes on. What the client has beyond it was never finished.
+     * Only on the wire from runtime to api, of an execution that another process began, or to whoever resumes one that
+     * has written text already: the text with which the answer goes on. What the client has beyond it was never finished.
      */
     resumed: z.object({ text: z.string() }).optional()
   }),
