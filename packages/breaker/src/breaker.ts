@@ -15,6 +15,12 @@ export interface FallbackBreaker {
   /** The instance for this chat; null when none but the excluded one is left. */
   pick(pass: Pass, sessionId: string, exclude?: string): string | null
   /**
+   * The instance that goes on with a chat which was admitted before and has lost its own. The share of sessions that
+   * a recovered runtime begins with is about new chats and holds none of these up. null unless the breaker is closed:
+   * half open there is room for calls that are counted only.
+   */
+  pickForAdmitted(sessionId: string): string | null
+  /**
    * Runs a call on an instance, through its circuit, and counts how it ended: `run` must settle at the end of
    * the execution. @throws CircuitOpenError when the call is turned away; else what `run` rejects with
    */

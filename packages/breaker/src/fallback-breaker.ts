@@ -58,6 +58,10 @@ class Breaker implements FallbackBreaker {
     return pass.isTrial ? picker.pickForTrial(sessionId, exclude) : picker.pick(sessionId, exclude)
   }
 
+  pickForAdmitted(sessionId: string): string | null {
+    return this.fallback ? null : this.#core.picker.pick(sessionId)
+  }
+
   async call<T>(
     pass: Pass,
     url: string,

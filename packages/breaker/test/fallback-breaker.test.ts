@@ -157,6 +157,31 @@ t.test('trial calls of chats share the permits with the probes and count once ac
   t.match(status().trials, { results: 2, failed: 0 }, 'and counts no second time')
 })
 
+t.test('a chat that was admitted before waits for the closed breaker, and for no share of the ramp', async (t) => {
+  const { behaviour, breaker, chats, clock, status } = simulate(t)
+  const sessions = Array.from({ length: 50 }, (_, index) => `early-${index}`)
+  const picked = () => new Set(sessions.map((session) => breaker.pickForAdmitted(session)))
+  t.strictSame([...picked()], [ONLY])
+  behaviour.set(ONLY, 'refuses')
+  await chats(5)
+  t.strictSame([...picked()], [null], 'open')
+  behaviour.set(ONLY, 'ok')
+  await clock.advance(5000)
+  const { trials } = status()
+  t.match(status(), { state: 'half_open', trials: { permitsHeld: 4 } })
+  t.strictSame([...picked()], [null], 'half open, also when a trial could begin')
+  t.strictSame(status().trials, trials, 'no place of a trial is taken')
+  await clock.advance(3500)
+  t.match(status(), { state: 'closed', rampShare: 0.1 })
+  t.ok(
+    sessions.some((session) => !breaker.peek(session).allowed),
+    'new chats wait for their share'
+  )
+  t.strictSame([...picked()], [ONLY])
+  await breaker.force({ mode: 'open', reason: 'test', actor: 'operator' })
+  t.strictSame([...picked()], [null], 'forced')
+})
+
 t.test('an accepted trial that fails in the end counts against the runtime', async (t) => {
   const { behaviour, breaker, chats, clock, status } = simulate(t)
   behaviour.set(ONLY, 'refuses')
