@@ -250,6 +250,10 @@ export interface DurableOutcome {
   outcome: unknown
   isOwned: boolean
   isOverdue: boolean
+  /** Until its deadline; below 0 once that is over. */
+  remainingMs: number
+  /** Counts the owners of the run, from 1. */
+  epoch: number
 }
 
 /** Undefined when the journal has no run of this id. */
@@ -260,7 +264,8 @@ export async function findDurableOutcome(
   leaseMs: number
 ): Promise<DurableOutcome | undefined> {
   const { rows } = await sql<DurableOutcome>`
-    select d.status, d.outcome, d.deadline_at < now() as "isOverdue", exists (select from runtime_leases l
+    select d.status, d.outcome, d.epoch, d.deadline_at < now() as "isOverdue",
+      extract(epoch from d.deadline_at - now())::float8 * 1000 as "remainingMs", exists (select from runtime_leases l
       where l.instance = d.owner and l.seen_at >= now() - ${milliseconds(leaseMs)}) as "isOwned"
     from durable_executions d where d.org_id = ${orgId} and d.id = ${executionId}`.execute(db)
   return rows[0]

@@ -30,6 +30,7 @@ export {
   cancelDurableRun,
   claimDurableRun,
   type DurableClaim,
+  type DurableOutcome,
   type DurableRunRef,
   type DurableStatus,
   endDurableRun,
@@ -70,6 +71,7 @@ export {
   findRunningExecution,
   listRecentExecutions
 } from './executions.ts'
+export { failUnownedRun, type SeenRun } from './fail-unowned-run.ts'
 export {
   type FallbackEvent,
   findActiveForce,

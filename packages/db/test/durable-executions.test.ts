@@ -9,6 +9,8 @@ import {
   endDurableRun,
   endLease,
   endOverdueRuns,
+  failUnownedRun,
+  findDurableOutcome,
   findDurableRun,
   forbidDurableRun,
   listDurableRuns,
@@ -175,6 +177,41 @@ t.test('a cancelled run is refused to its owner at the next step', async (t) => 
   t.match(await listDurableRuns(db, { limit: 10 }), [{ status: 'cancelled', executionId: run.executionId }])
   t.strictSame(await listDurableRuns(db, { limit: 10, status: 'running' }), [])
   t.strictSame(await listDurableRuns(db, { limit: 10, orgId: randomUUID() }), [])
+})
+
+t.test('a run that nobody has can be ended with the reason, and one that somebody has cannot', async (t) => {
+  const run = await begin()
+  const outcome = { error: { code: 'RUNTIME_UNAVAILABLE', message: 'Nobody.', origin: 'runtime' } }
+  const fail = (seen = run) => failUnownedRun(db, seen, LEASE_MS, outcome)
+  t.equal(await fail(), false, 'its owner lives')
+  await silence('a')
+  await steady('b')
+  t.equal(await fail({ ...run, orgId: randomUUID() }), false, 'not for another organisation')
+  const seen = await findDurableOutcome(db, run.orgId, run.executionId, LEASE_MS)
+  t.match(seen, { status: 'running', isOwned: false, isOverdue: false, epoch: 1 })
+  t.ok(seen !== undefined && seen.remainingMs > 50_000 && seen.remainingMs <= 60_000)
+  t.match(await claimDurableRun(db, { ...run, owner: 'b' }, LEASE_MS), { kind: 'taken', epoch: 2 })
+  await silence('b')
+  t.equal(await fail(), false, 'it had another owner since it was seen')
+  t.ok(await fail({ ...run, epoch: 2 }))
+  t.equal(await fail({ ...run, epoch: 2 }), false, 'once')
+  t.equal(await beginStep(db, { ...run, owner: 'b', epoch: 2 }, { name: 'tool:1:x', effect: 'unsafe' }), undefined)
+  await steady('c')
+  const claim = await claimDurableRun(db, { ...run, owner: 'c' }, LEASE_MS)
+  t.strictSame(claim, { kind: 'ended', status: 'failed', outcome })
+})
+
+t.test('of a run that is taken and ended in the same moment only one comes true', async (t) => {
+  for (let round = 0; round < 10; round++) {
+    const run = await begin(`a-${round}`)
+    await silence(run.owner)
+    await steady('b')
+    const [claim, failed] = await Promise.all([
+      claimDurableRun(db, { ...run, owner: 'b' }, LEASE_MS),
+      failUnownedRun(db, run, LEASE_MS, {})
+    ])
+    t.equal(claim.kind === 'taken', !failed, `${claim.kind}, ${failed}`)
+  }
 })
 
 t.test(
