@@ -5,6 +5,8 @@ import {
   adoptOrphans,
   cancelDurableRun,
   type Database,
+  type DurableOutcome,
+  failUnownedRun,
   findDurableOutcome,
   findDurableRequest,
   findExecution
@@ -23,8 +25,13 @@ export interface OrphanageOptions {
   /** An owner that was silent for so long is dead: of executions, and of runs in the journal. */
   staleMs: number
   leaseMs: number
-  /** Has some runtime instance go on with a run; resolves when that has ended or failed. */
-  resume: (execution: ChatExecution, signal: AbortSignal) => Promise<unknown>
+  /** A run that no runtime has had for so long is ended. */
+  unownedMs: number
+  /**
+   * Has some runtime instance go on with a run, for at most `remainingMs`; resolves when that has ended, or at once when
+   * none may be called. Rejects when it failed.
+   */
+  resume: (execution: ChatExecution, options: { signal: AbortSignal; remainingMs: number }) => Promise<unknown>
 }
 
 /** What a runtime leaves in the journal of a run that has ended. */
@@ -35,7 +42,22 @@ interface StoredOutcome {
   error?: { code: string; message: string }
 }
 
+/** A run that its owner has lost, and since when it is known that nobody has taken it. */
+interface Unowned {
+  epoch: number
+  since: number
+}
+
 const POLL_MS = 1000
+
+/** What is left in the journal, and told, of a run that no runtime goes on with. */
+const UNOWNED: StoredOutcome & { error: { origin: 'runtime' } } = {
+  error: {
+    code: 'RUNTIME_UNAVAILABLE',
+    message: 'No runtime could go on with the answer. Please send the message again.',
+    origin: 'runtime'
+  }
+}
 
 /**
  * Executions whose api process died while a runtime was at work for them: the run goes on there, or another runtime
@@ -86,25 +108,47 @@ export class Orphanage {
   async #careFor(orphan: AdoptedExecution): Promise<void> {
     const { db, leaseMs } = this.#options
     const { signal } = this.#closing
+    let unowned: Unowned | undefined
     for (;;) {
       const run = await findDurableOutcome(db, orphan.orgId, orphan.executionId, leaseMs).catch(
         () => 'unknown' as const
       )
       if (run === undefined || (run !== 'unknown' && run.status !== 'running'))
         return await this.#store(orphan, run?.status, run?.outcome as StoredOutcome | null | undefined)
-      if (run !== 'unknown' && run.isOverdue) await cancelDurableRun(db, orphan.orgId, orphan.executionId)
-      else if (run !== 'unknown' && !run.isOwned) await this.#resume(orphan)
+      // While the database is away nobody knows who has the run, and whoever has it cannot say so.
+      if (run === 'unknown' || run.isOwned) unowned = undefined
+      else if (run.epoch !== unowned?.epoch) unowned = { epoch: run.epoch, since: performance.now() }
+      if (run !== 'unknown') await this.#lookAfter(orphan, run, unowned)
       await delay(POLL_MS, undefined, { signal })
     }
   }
 
-  /** The end of the run is found in the journal, whatever this call comes to. */
-  async #resume({ executionId }: AdoptedExecution): Promise<void> {
+  /** Whatever it comes to, and when the database does not answer: the end of the run is found in the journal. */
+  async #lookAfter(orphan: AdoptedExecution, run: DurableOutcome, unowned: Unowned | undefined): Promise<void> {
+    const { db, unownedMs } = this.#options
+    try {
+      if (run.isOverdue) await cancelDurableRun(db, orphan.orgId, orphan.executionId)
+      else if (unowned === undefined) return
+      else if (performance.now() - unowned.since < unownedMs) await this.#resume(orphan, run.remainingMs)
+      else await this.#giveUp(orphan, unowned)
+    } catch {
+      // Tried again.
+    }
+  }
+
+  async #resume({ executionId }: AdoptedExecution, remainingMs: number): Promise<void> {
     const request = executeRequestSchema.safeParse(await findDurableRequest(this.#options.db, executionId))
     if (!request.success) return
     const traceparent = `00-${executionId.replaceAll('-', '')}-${executionId.replaceAll('-', '').slice(16)}-00`
     const execution = { ...request.data, requestId: executionId, traceparent }
-    await this.#options.resume(execution, this.#closing.signal).catch(() => undefined)
+    await this.#options.resume(execution, { signal: this.#closing.signal, remainingMs })
+  }
+
+  /** Does nothing when some runtime has taken the run since it was seen: that one goes on with it. */
+  async #giveUp({ orgId, executionId, sessionId }: AdoptedExecution, { epoch }: Unowned): Promise<void> {
+    const { db, leaseMs, log } = this.#options
+    const isEnded = await failUnownedRun(db, { orgId, executionId, epoch }, leaseMs, UNOWNED)
+    if (isEnded) log.warn({ orgId, executionId, sessionId }, LOG.executionUnowned)
   }
 
   async #store(

@@ -108,3 +108,9 @@ export const FORGOTTEN_MS = 60_000
 
 /** A runtime that was not heard of for this long has lost its durable runs; the runtime's own LEASE_MS. */
 export const RUNTIME_LEASE_MS = 1500
+
+/**
+ * How long an adopted run waits for a runtime that goes on with it, before it is ended: the breaker tries one again after
+ * 5, 10 and 20 seconds, and runtimes that all restart are back within a minute. Its user can send nothing meanwhile.
+ */
+export const RUN_UNOWNED_MS = 60_000

@@ -33,6 +33,7 @@ export const LOG = {
   executionCancelled: '[Chat] 执行已取消',
   executionLeft: '[Chat] 进程退出，执行留给其它进程继续',
   executionAdopted: '[Chat] 执行所属进程已退出，由本进程接管',
+  executionUnowned: '[Chat] 接管的执行没有 Runtime 可继续，已结束',
   executionNotAdopted: '[Chat] 接管的执行未能保存',
   resultOvertaken: '[Chat] 执行结果未保存: 执行已由其它进程结束',
   resultNotStored: '[Chat] 执行结果未保存',

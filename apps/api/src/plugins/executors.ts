@@ -6,6 +6,7 @@ import type { Drain, Tracing } from '@semibot/service-kit'
 import fp from 'fastify-plugin'
 import { LRUCache } from 'lru-cache'
 import { createDirectLlmAdapter } from '../adapters/direct-llm.adapter.ts'
+import { resumeAdopted } from '../adapters/resume-adopted.ts'
 import { createRuntimeAdapter } from '../adapters/runtime.adapter.ts'
 import { callRuntime, type RuntimeCallOptions } from '../adapters/runtime-call.ts'
 import { Orphanage } from '../chat/adopt-orphans.ts'
@@ -23,6 +24,7 @@ import {
   EVENT_KEEP_MS,
   EVENT_MAX_BATCHES,
   INSTANCE_STALE_MS,
+  RUN_UNOWNED_MS,
   RUNTIME_LEASE_MS,
   SHADOW_MAX_CONCURRENT
 } from '../constants/config.ts'
@@ -130,22 +132,8 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
       log: app.log,
       staleMs: INSTANCE_STALE_MS,
       leaseMs: RUNTIME_LEASE_MS,
-      // Past the breaker: what nobody reads is no evidence.
-      resume: async (execution, signal) => {
-        const pass = app.breaker.peek(execution.sessionId)
-        const instance = pass.allowed ? app.breaker.pick(pass, execution.sessionId) : null
-        if (instance === null) return
-        const startedAt = performance.now()
-        const reading = { emit: () => {}, accepted: () => {}, flow: NEVER_CONGESTED, wholeAnswer: false }
-        const remainingMs = env.RUNTIME_EXECUTION_TIMEOUT_MS
-        await callRuntime(
-          runtimeCalls,
-          instance,
-          execution,
-          { ...reading, signal, attempt: 1, startedAt, remainingMs },
-          true
-        )
-      }
+      unownedMs: RUN_UNOWNED_MS,
+      resume: (execution, options) => resumeAdopted({ ...runtimeCalls, breaker: app.breaker }, execution, options)
     })
     app.decorate('orphanage', orphanage)
 
@@ -174,8 +162,6 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
     dependencies: ['environment', 'database', 'redis', 'metrics', 'limits', 'fallback', 'monitoring']
   }
 )
-
-const NEVER_CONGESTED = { congested: false, onDrained: (callback: () => void) => callback() }
 
 function createLlmProvider(env: ApiEnv): LlmProvider {
   const options = { baseUrl: env.LLM_BASE_URL, ...(env.LLM_API_KEY === undefined ? {} : { apiKey: env.LLM_API_KEY }) }

@@ -1,67 +1,81 @@
 import {
+  type AcceptTurn,
   beginDurableRun,
   createDatabase,
   createOrganization,
   createTurnWriter,
   findAgent,
+  findDurableOutcome,
   findExecution,
   forbidDurableRun,
-  heartbeat
+  heartbeat,
+  ownsDurableRun,
+  renewLease
 } from '@semibot/db'
 import { createTestDatabase, waitFor } from '@semibot/stack/test'
 import Fastify from 'fastify'
 import { sql } from 'kysely'
 import t from 'tap'
-import { Orphanage } from '../../src/chat/adopt-orphans.ts'
+import { Orphanage, type OrphanageOptions } from '../../src/chat/adopt-orphans.ts'
+import { followExecution } from '../../src/chat/follow-execution.ts'
 import { newId } from '../../src/new-id.ts'
+import { startedEvent } from '../helpers/started-event.ts'
 
 const { db, pool, close } = createDatabase({ url: await createTestDatabase(t), max: 4, applicationName: 'test' })
 const turns = createTurnWriter(pool)
 const { id: orgId } = await createOrganization(db, { slug: 'acme', name: 'Acme' })
 const agent = await findAgent(db, orgId, 'default')
-const orphanage = new Orphanage({
+const LEASE_MS = 60_000
+const UNOWNED_MS = 1500
+const options: OrphanageOptions = {
   db,
   services: { instanceId: 'mine', turns, executionTimeoutMs: 300_000 },
   log: Fastify().log,
   staleMs: 1,
-  leaseMs: 60_000,
+  leaseMs: LEASE_MS,
+  unownedMs: 60_000,
+  // The breaker is open.
   resume: async () => {}
-})
+}
+const orphanage = new Orphanage(options)
+const impatient = new Orphanage({ ...options, unownedMs: UNOWNED_MS })
 t.teardown(async () => {
-  await orphanage.close()
+  await Promise.all([orphanage.close(), impatient.close()])
   await turns.close()
   await close()
 })
 
+const REQUEST = ({ executionId, sessionId, messageId }: Record<'executionId' | 'sessionId' | 'messageId', string>) => ({
+  ...{ executionId, orgId, sessionId, userId: null, messageId, message: 'Hi', history: [] },
+  agent: { id: agent?.id ?? '', slug: 'worker', systemPrompt: '', model: 'simulator', tools: [] }
+})
+
+function turnOf(ids: { executionId: string; sessionId: string }): AcceptTurn {
+  return {
+    ...{ executionId: ids.executionId, orgId, sessionId: ids.sessionId, newSession: true },
+    ...{ userId: null, userScope: null, agentId: agent?.id ?? null, content: 'Hi', owner: 'dead', historyLimit: 0 },
+    ...{ userMessageId: newId(), assistantMessageId: newId() }
+  }
+}
+
 /** A chat that has been answered in part, of an api process that is gone. */
-async function orphan() {
+async function orphan(owner = 'runtime') {
   const ids = { executionId: newId(), orgId, sessionId: newId(), messageId: newId() }
-  await turns.accept({
-    ...ids,
-    userId: null,
-    userScope: null,
-    newSession: true,
-    agentId: agent?.id ?? null,
-    userMessageId: newId(),
-    assistantMessageId: ids.messageId,
-    content: 'Hi',
-    owner: 'dead',
-    historyLimit: 0
-  })
+  await turns.accept({ ...turnOf(ids), assistantMessageId: ids.messageId })
   await turns.saveProgress({ ...ids, content: 'Half an ans' })
-  const run = { ...ids, agent: 'worker', owner: 'runtime', request: {}, remainingMs: 60_000, steps: [] }
+  const run = { ...ids, agent: 'worker', owner, request: REQUEST(ids), remainingMs: 60_000, steps: [] }
   await beginDurableRun(db, run)
   return run
 }
 
 /** Looks until the execution is ours. */
-async function adopt({ executionId }: { executionId: string }): Promise<void> {
+async function adopt({ executionId }: { executionId: string }, by = orphanage): Promise<void> {
   await heartbeat(db, { id: 'mine', kind: 'api' })
   await sql`update service_instances set seen_at = now() + interval '1 min', steady_since = now() - interval '1 min'`.execute(
     db
   )
   const adopted = async () => {
-    await orphanage.look()
+    await by.look()
     return (await findExecution(db, orgId, null, executionId))?.owner === 'mine'
   }
   await waitFor(adopted, { what: 'the adoption' })
@@ -88,4 +102,68 @@ t.test('what was saved of an answer stays when its run left none', async (t) => 
   await forbidDurableRun(db, run)
   await adopt(run)
   t.match(await end(run), { status: 'failed', content: 'Half an ans', error: { code: 'INTERNAL' } })
+})
+
+t.test('a run that no runtime goes on with is ended after a while, and whoever waits hears it', async (t) => {
+  const [run, held] = [await orphan(), await orphan('alive')]
+  await renewLease(db, 'alive', LEASE_MS)
+  const started = { ...startedEvent(), seq: 1, ts: 0 }
+  const batch = { identity: { ...run, userId: null }, events: [started] }
+  const read = async (_: string, after: number) => (after === 0 ? [batch] : [])
+  const find = (_: string, id: string) => findExecution(db, orgId, null, id)
+  const followed = await followExecution({ read, find }, run.executionId, 0)
+  const heard: unknown[] = []
+  const reader = followed?.read(1, () => {
+    for (let event = reader?.next(); event !== undefined; event = reader?.next()) heard.push(event)
+  })
+
+  await adopt(run, impatient)
+  const since = performance.now()
+  const error = { code: 'RUNTIME_UNAVAILABLE', message: /send the message again/ }
+  t.match(await end(run), { status: 'failed', content: 'Half an ans', error })
+  t.ok(performance.now() - since > UNOWNED_MS - 1000, 'not at once')
+  t.match(await findDurableOutcome(db, orgId, run.executionId, LEASE_MS), { status: 'failed', outcome: { error } })
+  t.notOk(await ownsDurableRun(db, { ...run, epoch: 1 }), 'a process that only looked dead is refused')
+  const next = await turns.accept({ ...turnOf({ ...run, executionId: newId() }), newSession: false })
+  t.equal(next.kind, 'accepted', 'the session is free')
+  await waitFor(() => reader?.ended === true, { what: 'the end to be heard', timeoutMs: 20_000 })
+  t.match(heard.at(-1), { type: 'execution.failed', error })
+
+  t.equal((await findExecution(db, orgId, null, held.executionId))?.status, 'running', 'one that a runtime has goes on')
+  t.ok(await ownsDurableRun(db, { ...held, epoch: 1 }))
+  await impatient.cancel(held.executionId)
+  t.match(await end(held), { status: 'cancelled' })
+})
+
+t.test('a run that a runtime has taken and lost waits for the next one as long as before', async (t) => {
+  const run = await orphan()
+  let resumes = 0
+  const remaining: number[] = []
+  const patient = new Orphanage({
+    ...options,
+    unownedMs: UNOWNED_MS,
+    resume: async ({ executionId }, { remainingMs }) => {
+      remaining.push(remainingMs)
+      if (++resumes > 3) return
+      await sql`update durable_executions set epoch = epoch + 1 where id = ${executionId}`.execute(db)
+      throw new Error('and died')
+    }
+  })
+  t.teardown(() => patient.close())
+  await adopt(run, patient)
+  t.match(await end(run), { status: 'failed', error: { code: 'RUNTIME_UNAVAILABLE' } })
+  t.ok(resumes > 3, 'it was tried beyond the time of one wait')
+  const [first = 0, last = 0] = [remaining[0], remaining.at(-1)]
+  t.ok(first <= 60_000 && last < first, 'with no more time than the run has left')
+})
+
+t.test('no run outlives its deadline, and one that is cancelled meanwhile is cancelled', async (t) => {
+  const late = await orphan()
+  await adopt(late)
+  await sql`update durable_executions set deadline_at = now() where id = ${late.executionId}`.execute(db)
+  t.match(await end(late), { status: 'failed', content: 'Half an ans' })
+  const unwanted = await orphan()
+  await adopt(unwanted, impatient)
+  await impatient.cancel(unwanted.executionId)
+  t.match(await end(unwanted), { status: 'cancelled', content: 'Half an ans' })
 })
