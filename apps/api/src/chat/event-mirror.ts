@@ -1,28 +1,45 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { type ChatEvent, SlotMap } from '@semibot/chat-protocol'
-import type { EventReader, ExecutionEvents, ExecutionIdentity } from './event-log.ts'
+import type { ExecutionEvents, ExecutionIdentity } from './event-log.ts'
 
 /** Where the events of running executions are kept for the other replicas. */
 export interface EventStore {
-  /** Adds events of one execution, in order. Rejects when they could not be kept. */
-  append(identity: ExecutionIdentity, events: ChatEvent[]): Promise<void>
-  /** Says that the events kept so far have a hole and must not be served. */
+  /**
+   * Adds events of one execution where those that are kept end, and nothing when they do not follow them. Resolves with
+   * the number of the last event that is kept then, 0 when there is none: whoever copies goes on behind it. Rejects when
+   * that is not known.
+   */
+  append(identity: ExecutionIdentity, events: ChatEvent[]): Promise<number>
+  /** Says that nothing will be added to the events kept so far, and that they must not be served. */
   abandon(executionId: string): Promise<void>
+}
+
+/** The copy of one execution's events. */
+interface Copy {
+  events: ExecutionEvents
+  /** Number of the last event in the store, as far as is known. */
+  reached: number
+  /** The events of one execution are sent one batch after the other. */
+  sending: Promise<unknown>
 }
 
 /** How often events go out: a reader on another replica is at most so much later. */
 const FLUSH_MS = 200
 /** Events of one execution in one batch. */
 const MAX_BATCH = 500
+/** How long a store that is away is waited for at a hand-over: a stream that is ended instead has a second to say so. */
+const COMPLETE_WITHIN_MS = 500
 
 /**
- * Copies the events of this process's executions to a store that all replicas share, a few times a second and
- * never in the way of a stream: when the store is away, its copy ends and the execution goes on.
+ * Copies the events of this process's executions to a store that all replicas share, a few times a second and never in
+ * the way of a stream. While the store is away they wait in the execution's own buffer; a store that has forgotten or
+ * lost some gets them again. When the buffer has them no more, the copy ends and the execution goes on.
  */
 export class EventMirror {
   readonly #store: EventStore
-  readonly #mirrored = new SlotMap<{ events: ExecutionEvents; reader: EventReader }>()
+  readonly #mirrored = new SlotMap<Copy>()
   #timer: NodeJS.Timeout | undefined
-  #flushing: Promise<void> = Promise.resolve()
+  #closed = false
 
   constructor(store: EventStore) {
     this.#store = store
@@ -30,7 +47,7 @@ export class EventMirror {
 
   /** Begins to copy an execution. It ends by itself with the terminal event. */
   add(events: ExecutionEvents): void {
-    this.#mirrored.set(events.executionId, { events, reader: events.read(0, () => {}) })
+    this.#mirrored.set(events.executionId, { events, reached: 0, sending: Promise.resolve() })
     this.#timer ??= setTimeout(() => this.#tick(), FLUSH_MS)
   }
 
@@ -38,50 +55,84 @@ export class EventMirror {
     return this.#mirrored.has(executionId)
   }
 
-  /** Sends what is there. Never rejects. */
-  async catchUp(): Promise<void> {
-    // One after the other: events must not overtake each other on the way.
-    this.#flushing = this.#flushing.then(() => this.#copyAll())
-    await this.#flushing
+  /**
+   * Sends what there is of an execution at this moment. Resolves with whether the store has it all, by its own word;
+   * false when it does not answer for half a second. Never rejects.
+   */
+  async complete(executionId: string): Promise<boolean> {
+    const copy = this.#mirrored.get(executionId)
+    if (copy === undefined) return false
+    const { lastSeq } = copy.events
+    const until = performance.now() + COMPLETE_WITHIN_MS
+    for (;;) {
+      const isKnown = await this.#send(copy, true)
+      if (isKnown && copy.reached >= lastSeq) return true
+      if (!this.has(executionId) || performance.now() > until) return false
+      if (!isKnown) await delay(FLUSH_MS)
+    }
   }
 
   /** Sends what is there for the last time. Never rejects. */
   async flush(): Promise<void> {
+    this.#closed = true
     clearTimeout(this.#timer)
-    await this.catchUp()
+    await this.#sendAll()
   }
 
   #tick(): void {
-    void this.catchUp().then(() => {
-      this.#timer = this.#mirrored.size === 0 ? undefined : setTimeout(() => this.#tick(), FLUSH_MS)
+    void this.#sendAll().then(() => {
+      const isDone = this.#closed || this.#mirrored.size === 0
+      this.#timer = isDone ? undefined : setTimeout(() => this.#tick(), FLUSH_MS)
     })
   }
 
-  async #copyAll(): Promise<void> {
-    await Promise.all([...this.#mirrored.values()].map(({ events, reader }) => this.#copy(events, reader)))
+  async #sendAll(): Promise<void> {
+    await Promise.all([...this.#mirrored.values()].map((copy) => this.#send(copy, false)))
   }
 
-  async #copy(events: ExecutionEvents, reader: EventReader): Promise<void> {
-    const batch: ChatEvent[] = []
-    while (batch.length < MAX_BATCH) {
-      const event = reader.next()
-      if (event === undefined) break
-      batch.push(event)
-    }
-    const { executionId } = events
-    // Read to here, whatever becomes of it: a slow store must never hold up the execution.
-    if (reader.ended || reader.expired) this.#end(executionId, reader)
-    if (batch.length === 0) return
-    try {
-      await this.#store.append(events, batch)
-    } catch {
-      this.#end(executionId, reader)
-      await this.#store.abandon(executionId).catch(() => {})
-    }
+  /** `asks`: also when there is nothing to send. Resolves with whether the store has said how far it is. */
+  #send(copy: Copy, asks: boolean): Promise<boolean> {
+    const sent = copy.sending.then(() => this.#sendNext(copy, asks))
+    copy.sending = sent
+    return sent
   }
 
-  #end(executionId: string, reader: EventReader): void {
-    reader.close()
-    this.#mirrored.delete(executionId)
+  async #sendNext(copy: Copy, asks: boolean): Promise<boolean> {
+    const { events } = copy
+    if (this.#mirrored.get(events.executionId) !== copy) return false
+    // What the store does not have, and what nobody can give it: it would have a hole for ever.
+    if (!events.keeps(copy.reached) || copy.reached > events.lastSeq) return this.#giveUp(copy)
+    const batch = nextBatch(copy)
+    if (batch.length > 0 || asks) {
+      try {
+        copy.reached = await this.#store.append(events, batch)
+      } catch {
+        // Its answer is stored: the copy is not worth the memory that its events would take until the store is back.
+        return events.ended && this.#giveUp(copy)
+      }
+    }
+    const isOver = events.ended || events.failed
+    if (isOver && copy.reached === events.lastSeq) this.#mirrored.delete(events.executionId)
+    return true
   }
+
+  async #giveUp({ events }: Copy): Promise<false> {
+    this.#mirrored.delete(events.executionId)
+    await this.#store.abandon(events.executionId).catch(() => {})
+    return false
+  }
+}
+
+/** A reader that stayed would hold up the execution while the store is slow. */
+function nextBatch({ events, reached }: Copy): ChatEvent[] {
+  const batch: ChatEvent[] = []
+  const count = Math.min(events.lastSeq - reached, MAX_BATCH)
+  if (count === 0) return batch
+  const reader = events.read(reached, () => {})
+  for (let event = reader.next(); event !== undefined; event = reader.next()) {
+    batch.push(event)
+    if (batch.length === count) break
+  }
+  reader.close()
+  return batch
 }

@@ -49,7 +49,9 @@ export class Handover {
     const { executionId, orgId, started, fellBack } = events
     if (started?.mode !== 'runtime_orchestrator' || fellBack || !mirror?.has(executionId)) return false
     const run = await findDurableOutcome(db, orgId, executionId, leaseMs).catch(() => undefined)
-    return run?.status === 'running' && !run.isOverdue
+    if (run?.status !== 'running' || run.isOverdue) return false
+    // Asked last, for the events go on: what is not there by now can be sent to nobody once this process is gone.
+    return mirror.complete(executionId)
   }
 
   /** What the client has seen is in the store before it is cut off. */
@@ -57,7 +59,7 @@ export class Handover {
     execution.leave()
     await execution.done
     if (execution.events.ended) return
-    await this.#options.mirror?.catchUp()
+    await this.#options.mirror?.complete(execution.events.executionId)
     execution.events.fail()
   }
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { ChatEvent } from '@semibot/chat-protocol'
 import type { Redis } from 'ioredis'
 import type { ExecutionIdentity } from './event-log.ts'
@@ -24,6 +25,26 @@ export interface StoredBatch {
 }
 
 /**
+ * Adds a batch behind the events before it and nowhere else, and answers with the number of the last event. So nothing
+ * leaves a hole: not a batch that comes twice because its first answer was lost, not one that was late on another
+ * connection, not one for a stream that has expired, was flushed, or has lost its end with a primary.
+ *
+ * KEYS: the stream. ARGV: numbers of the first and the last event, batches kept, milliseconds kept, owner, events.
+ */
+const APPEND = `
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+local reached = 0
+if last[1] then reached = tonumber(string.match(last[1][1], '^%d+')) end
+if tonumber(ARGV[1]) == reached + 1 then
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], ARGV[2] .. '-0', 'who', ARGV[5], 'events', ARGV[6])
+  reached = tonumber(ARGV[2])
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+return reached`
+
+const APPEND_SHA = createHash('sha1').update(APPEND).digest('hex')
+
+/**
  * Keeps events in one Redis stream per execution, `semibot:execution:{<id>}:events`: an entry is one batch, its
  * id begins with the number of the batch's last event, so that a range query finds where to read on. Bounded
  * by MAXLEN, forgotten by expiry.
@@ -35,17 +56,21 @@ export class RedisEventStore implements EventStore {
     this.#options = options
   }
 
-  async append(identity: ExecutionIdentity, events: ChatEvent[]): Promise<void> {
+  async append(identity: ExecutionIdentity, events: ChatEvent[]): Promise<number> {
     const { pool, keepMs, maxBatches } = this.#options
     if (!pool.usable) throw new Error('Redis is not usable')
     const { executionId, sessionId, messageId, orgId, userId } = identity
-    const key = keyOf(executionId)
-    const seq = events.at(-1)?.seq ?? 0
+    // Without events the first number fits nowhere.
+    const [first, last] = [events[0]?.seq ?? 0, events.at(-1)?.seq ?? 0]
     const who = JSON.stringify({ executionId, sessionId, messageId, orgId, userId })
-    const batch = JSON.stringify(events)
-    await pool.run('stream', async (redis) => {
-      const added = redis.xadd(key, 'MAXLEN', '~', maxBatches, `${seq}-0`, 'who', who, 'events', batch)
-      await Promise.all([added, redis.pexpire(key, keepMs)])
+    const parts = [1, keyOf(executionId), first, last, maxBatches, keepMs, who, JSON.stringify(events)] as const
+    return await pool.run('stream', async (redis) => {
+      try {
+        return (await redis.evalsha(APPEND_SHA, ...parts)) as number
+      } catch (error) {
+        if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+        return (await redis.eval(APPEND, ...parts)) as number
+      }
     })
   }
 
