@@ -197,7 +197,8 @@ class RuntimeStream {
   }
 }
 
-function parseEvent(data: string): ChatEventBody {
+/** @throws ExecutionError RUNTIME_PROTOCOL or the like when it is no event */
+export function parseEvent(data: string): ChatEventBody {
   let json: unknown
   try {
     json = JSON.parse(data)

@@ -51,6 +51,8 @@ export interface ExecutionEvents extends Readonly<ExecutionIdentity>, FlowContro
 /** Keeps the events of executions for live readers and for those who come back. */
 export interface EventLog {
   open(identity: ExecutionIdentity): ExecutionEvents
+  /** Takes over an execution whose events so far, from the first one, another process has numbered. */
+  reopen(identity: ExecutionIdentity, earlier: readonly ChatEvent[]): ExecutionEvents
   get(executionId: string): ExecutionEvents | undefined
   /** Keeps an ended execution no longer; those who read it already go on reading. */
   forget(executionId: string): void

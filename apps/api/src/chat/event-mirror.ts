@@ -45,9 +45,9 @@ export class EventMirror {
     this.#store = store
   }
 
-  /** Begins to copy an execution. It ends by itself with the terminal event. */
-  add(events: ExecutionEvents): void {
-    this.#mirrored.set(events.executionId, { events, reached: 0, sending: Promise.resolve() })
+  /** Begins to copy an execution, behind the event `after`. It ends by itself with the terminal event. */
+  add(events: ExecutionEvents, after = 0): void {
+    this.#mirrored.set(events.executionId, { events, reached: after, sending: Promise.resolve() })
     this.#timer ??= setTimeout(() => this.#tick(), FLUSH_MS)
   }
 
@@ -100,8 +100,13 @@ export class EventMirror {
   async #sendNext(copy: Copy, asks: boolean): Promise<boolean> {
     const { events } = copy
     if (this.#mirrored.get(events.executionId) !== copy) return false
+    // Another process goes on with it: this one was taken for dead.
+    if (copy.reached > events.lastSeq) {
+      this.#mirrored.delete(events.executionId)
+      return false
+    }
     // What the store does not have, and what nobody can give it: it would have a hole for ever.
-    if (!events.keeps(copy.reached) || copy.reached > events.lastSeq) return this.#giveUp(copy)
+    if (!events.keeps(copy.reached)) return this.#giveUp(copy)
     const batch = nextBatch(copy)
     if (batch.length > 0 || asks) {
       try {

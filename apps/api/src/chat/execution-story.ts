@@ -1,4 +1,4 @@
-import type { ChatEventBody, ChatEventOf, ChatMode } from '@semibot/chat-protocol'
+import type { ChatEvent, ChatEventBody, ChatEventOf, ChatMode } from '@semibot/chat-protocol'
 import { traceIdOf } from '@semibot/service-kit'
 import type { ChatExecution } from '../adapters/chat-executor.ts'
 import { Answer } from './answer.ts'
@@ -29,6 +29,15 @@ export class ExecutionStory {
   constructor(execution: ChatExecution, events: ExecutionEvents) {
     this.#execution = execution
     this.#events = events
+  }
+
+  /** What the process has told that began this story. */
+  recall(told: readonly ChatEvent[]): void {
+    for (const event of told) {
+      if (event.type === 'execution.started') this.#started = true
+      else if (event.type === 'execution.fallback' && event.discardedMessageIds.length > 0) this.answer.retract()
+      else this.answer.take(event)
+    }
   }
 
   /** An engine has taken the chat on. */

@@ -10,6 +10,8 @@ export interface HandoverOptions {
   mirror: EventMirror | null
   /** A runtime that was silent for so long has lost its runs. */
   leaseMs: number
+  /** Leaves an execution that this process has adopted itself; does nothing when it has not. */
+  leaveAdopted: (executionId: string) => Promise<void>
 }
 
 /**
@@ -27,7 +29,8 @@ export class Handover {
   /** Ends or leaves one execution; does nothing when there is none of this id. Never rejects. */
   async end(executionId: string): Promise<void> {
     const execution = this.#options.running.get(executionId)
-    if (execution !== undefined) await this.#endOrLeave(execution)
+    if (execution === undefined) await this.#options.leaveAdopted(executionId)
+    else await this.#endOrLeave(execution)
   }
 
   /** Ends or leaves everything that still runs and waits until all results are stored. Never rejects. */

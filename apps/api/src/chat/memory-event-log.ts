@@ -1,4 +1,4 @@
-import { SlotMap } from '@semibot/chat-protocol'
+import { type ChatEvent, SlotMap } from '@semibot/chat-protocol'
 import { DEFAULT_EVENT_LOG_LIMITS, EventBuffer, type EventLogLimits } from './event-buffer.ts'
 import type { EventLog, ExecutionEvents, ExecutionIdentity } from './event-log.ts'
 
@@ -21,6 +21,16 @@ export class MemoryEventLog implements EventLog {
   }
 
   open(identity: ExecutionIdentity): ExecutionEvents {
+    return this.#open(identity)
+  }
+
+  reopen(identity: ExecutionIdentity, earlier: readonly ChatEvent[]): ExecutionEvents {
+    const events = this.#open(identity)
+    for (const event of earlier) events.restore(event)
+    return events
+  }
+
+  #open(identity: ExecutionIdentity): EventBuffer {
     const { executionId } = identity
     const events = new EventBuffer(identity, this.#limits, this.#now, this)
     this.#executions.set(executionId, events)

@@ -5,11 +5,13 @@ import { createAiSdkProvider } from '@semibot/llm/ai-sdk'
 import type { Drain, Tracing } from '@semibot/service-kit'
 import fp from 'fastify-plugin'
 import { LRUCache } from 'lru-cache'
+import { resumeAdopted } from '../adapters/adopted-call.ts'
 import { createDirectLlmAdapter } from '../adapters/direct-llm.adapter.ts'
-import { resumeAdopted } from '../adapters/resume-adopted.ts'
+import { listenToAdopted } from '../adapters/listen-to-adopted.ts'
 import { createRuntimeAdapter } from '../adapters/runtime.adapter.ts'
 import { callRuntime, type RuntimeCallOptions } from '../adapters/runtime-call.ts'
 import { Orphanage } from '../chat/adopt-orphans.ts'
+import { recallStory } from '../chat/adopted-story.ts'
 import type { ChatCallServices } from '../chat/chat-call.ts'
 import { EventMirror } from '../chat/event-mirror.ts'
 import { followExecution } from '../chat/follow-execution.ts'
@@ -71,7 +73,13 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
         : new RedisEventStore({ pool: app.redisPool, keepMs: EVENT_KEEP_MS, maxBatches: EVENT_MAX_BATCHES })
     const mirror = shared === null ? null : new EventMirror(shared)
     const running = new RunningExecutions()
-    const handover = new Handover({ running, db: app.backgroundDb, mirror, leaseMs: RUNTIME_LEASE_MS })
+    const handover = new Handover({
+      running,
+      db: app.backgroundDb,
+      mirror,
+      leaseMs: RUNTIME_LEASE_MS,
+      leaveAdopted: (executionId) => app.orphanage.leave(executionId)
+    })
 
     app.decorate('chat', {
       instanceId,
@@ -126,6 +134,7 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
       drain
     })
 
+    const instances = () => app.breaker.status().instances.map(({ url }) => url)
     const orphanage = new Orphanage({
       db: app.backgroundDb,
       services: app.chat,
@@ -133,7 +142,13 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
       staleMs: INSTANCE_STALE_MS,
       leaseMs: RUNTIME_LEASE_MS,
       unownedMs: RUN_UNOWNED_MS,
-      resume: (execution, options) => resumeAdopted({ ...runtimeCalls, breaker: app.breaker }, execution, options)
+      resume: (execution, call) => resumeAdopted({ ...runtimeCalls, breaker: app.breaker }, execution, call),
+      listen: (execution, call, listener) => listenToAdopted({ ...runtimeCalls, instances }, execution, call, listener),
+      recall: async (execution) => {
+        if (shared === null || mirror === null) return undefined
+        const read = (id: string, after: number) => shared.read(id, after)
+        return recallStory({ read, mirror, events: app.chat.events }, execution)
+      }
     })
     app.decorate('orphanage', orphanage)
 

@@ -35,7 +35,9 @@ const options: OrphanageOptions = {
   leaseMs: LEASE_MS,
   unownedMs: 60_000,
   // The breaker is open.
-  resume: async () => {}
+  resume: async () => {},
+  listen: async () => {},
+  recall: async () => undefined
 }
 const orphanage = new Orphanage(options)
 const impatient = new Orphanage({ ...options, unownedMs: UNOWNED_MS })

@@ -180,3 +180,18 @@ t.test('what was handed over stays, and a Redis that hangs is not waited for', {
   await waitFor(() => !mirror.has(events.executionId), { what: 'the copy to end' })
   t.strictSame(await kept(), numbers(11))
 })
+
+t.test('a process that was taken for dead leaves the copy to the one that goes on with it', { skip }, async (t) => {
+  const { events, identity, store, mirror, tell, kept, whole } = await copyOne(t)
+  tell(3)
+  await whole('before it was paused')
+  const { lastSeq } = events
+  const next = { type: 'message.delta', messageId: 'm', delta: 'on', ts: 0 } as const
+  await store.append(identity, [
+    { ...next, seq: lastSeq + 1 },
+    { ...next, seq: lastSeq + 2 }
+  ])
+  tell(1)
+  await waitFor(() => !mirror.has(identity.executionId), { ...AWAY, what: 'the copy to be left' })
+  t.strictSame(await kept(), numbers(lastSeq + 2))
+})

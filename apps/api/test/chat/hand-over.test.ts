@@ -34,7 +34,7 @@ async function end(store: EventStore) {
     cancel: (reason) => note(reason),
     leave: () => note('left')
   })
-  await new Handover({ running, db, mirror, leaseMs: LEASE_MS }).end(ids.executionId)
+  await new Handover({ running, db, mirror, leaveAdopted: async () => {}, leaseMs: LEASE_MS }).end(ids.executionId)
   await mirror.flush()
   await cancelDurableRun(db, orgId, ids.executionId)
   return { happened, isCutOff: events.failed }

@@ -54,6 +54,7 @@ t.test(
       events.map((_, index) => seen + index + 1),
       'numbered on without a gap'
     )
+    t.ok(events.some(isType('tool.finished')), 'the answer is heard as it goes on, not its end alone')
     t.match(events.at(-1), { type: 'execution.completed', mode: 'runtime_orchestrator' })
     t.match(events.find(isType('message.completed')), { content: new RegExp(`done ${STEPS}`) }, 'with the whole answer')
     const effected = effects().filter((line) => line.executionId === executionId && line.phase === 'effect')

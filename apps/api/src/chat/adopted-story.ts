@@ -1,0 +1,156 @@
+import { isDeepStrictEqual } from 'node:util'
+import {
+  type ChatEvent,
+  type ChatEventBody,
+  type ChatEventOf,
+  type FinishReason,
+  isTerminal
+} from '@semibot/chat-protocol'
+import type { AdoptedReader } from '../adapters/adopted-call.ts'
+import type { ChatExecution } from '../adapters/chat-executor.ts'
+import type { AdoptedListener } from '../adapters/listen-to-adopted.ts'
+import type { EventLog, ExecutionEvents } from './event-log.ts'
+import type { EventMirror } from './event-mirror.ts'
+import { ExecutionStory } from './execution-story.ts'
+import type { StoredBatch } from './redis-event-store.ts'
+
+export interface AdoptedStoryOptions {
+  /** Where the process that died has left its events, and where every replica reads them. */
+  read: (executionId: string, after: number) => Promise<StoredBatch[]>
+  mirror: Pick<EventMirror, 'add' | 'complete'>
+  events: EventLog
+}
+
+/** So many events that were told last are compared with what a runtime counts under the same numbers. */
+const COMPARED = 32
+
+/**
+ * Goes on with the events of an adopted execution where the process that died left off, so that whoever comes back
+ * hears the answer grow, on whichever replica. Undefined where those events are not to be had from the first one on:
+ * then only the end is told, by whoever is asked for it.
+ */
+export async function recallStory(
+  options: AdoptedStoryOptions,
+  execution: ChatExecution
+): Promise<AdoptedStory | undefined> {
+  const batches = await options.read(execution.executionId, 0).catch(() => [])
+  const told = withoutHole(batches.flatMap((batch) => batch.events))
+  const identity = batches[0]?.identity
+  if (identity === undefined || told?.[0]?.type !== 'execution.started' || told.some(isTerminal)) return undefined
+  const events = options.events.reopen(identity, told)
+  options.mirror.add(events, events.lastSeq)
+  return new AdoptedStory(options, execution, events, told)
+}
+
+/** Undefined unless they are numbered from 1 on without a gap. */
+function withoutHole(events: readonly ChatEvent[]): ChatEvent[] | undefined {
+  const told: ChatEvent[] = []
+  for (const event of events) {
+    if (event.seq === told.length + 1) told.push(event)
+    else if (event.seq > told.length) return undefined
+  }
+  return told
+}
+
+/** What is told of one adopted execution. */
+export class AdoptedStory implements AdoptedListener {
+  readonly events: ExecutionEvents
+  readonly reader: AdoptedReader
+  readonly #story: ExecutionStory
+  readonly #options: Pick<AdoptedStoryOptions, 'mirror' | 'events'>
+  readonly #messageId: string
+  readonly #startedAt: number
+  /** What the process that died told last, as far as it is known. */
+  readonly #lastTold: readonly ChatEvent[]
+  #isWhole = false
+  /** The runtime that has the run counts its events otherwise. */
+  #isRenumbered = false
+
+  constructor(
+    options: Pick<AdoptedStoryOptions, 'mirror' | 'events'>,
+    execution: ChatExecution,
+    events: ExecutionEvents,
+    told: readonly ChatEvent[]
+  ) {
+    this.#options = options
+    this.events = events
+    this.#messageId = execution.messageId
+    this.#startedAt = told[0]?.ts ?? Date.now()
+    this.#lastTold = told.slice(-COMPARED)
+    this.#story = new ExecutionStory(execution, events)
+    this.#story.recall(told)
+    this.#isWhole = told.some(({ type }) => type === 'message.completed')
+    this.reader = {
+      emit: (event) => this.#tell(event),
+      accepted: () => {},
+      rewind: (text) => {
+        this.#isRenumbered = true
+        return this.#story.rewind(text, 1, true)
+      },
+      flow: events
+    }
+  }
+
+  get after(): number {
+    return Math.max(0, this.events.lastSeq - COMPARED)
+  }
+
+  hear(event: ChatEventBody, seq: number): boolean {
+    const { lastSeq } = this.events
+    if (this.#isRenumbered || seq > lastSeq + 1) return false
+    if (seq <= lastSeq) {
+      const known = this.#lastTold.find((told) => told.seq === seq)
+      return known === undefined || isSame(known, event)
+    }
+    this.#tell(event)
+    return this.events.lastSeq === seq
+  }
+
+  /** The answer as far as it was told. */
+  get text(): string {
+    return this.#story.answer.text
+  }
+
+  /** Since `execution.started`, by the clocks of both processes. */
+  get latencyMs(): number {
+    return Math.max(0, Date.now() - this.#startedAt)
+  }
+
+  /** Before its end is stored: the whole answer is told, or that the outcome of a tool stays unknown. */
+  close(whole?: { content: string; finishReason: FinishReason }): void {
+    if (whole === undefined) {
+      this.#story.closeUnknownTools()
+      return
+    }
+    if (whole.content === '') return
+    this.#tell({ type: 'message.started', messageId: this.#messageId })
+    this.#tell({ type: 'message.completed', messageId: this.#messageId, ...whole })
+  }
+
+  end(event: ChatEventOf<'execution.completed' | 'execution.failed' | 'execution.cancelled'>): void {
+    this.#story.end(event)
+  }
+
+  /** The next events come from another process, if any: every reader is told to ask again. */
+  async leave(): Promise<void> {
+    if (this.events.ended) return
+    await this.#options.mirror.complete(this.events.executionId)
+    this.events.fail()
+    this.#options.events.forget(this.events.executionId)
+  }
+
+  #tell(event: ChatEventBody): void {
+    if (event.type === 'message.completed') {
+      if (this.#isWhole) return
+      this.#isWhole = true
+    }
+    this.#story.tell(event)
+  }
+}
+
+/** The api begins the story in its own words; all else it passes on. */
+function isSame(told: ChatEvent, event: ChatEventBody): boolean {
+  if (event.type === 'execution.started') return told.type === event.type && event.resumed === undefined
+  const { seq, ts, ...body } = told
+  return isDeepStrictEqual(body, event)
+}

@@ -1,0 +1,96 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type ErrorCode, type FinishReason, isRetryable, type Usage } from '@semibot/chat-protocol'
+import { type AdoptedExecution, type Database, type DurableStatus, findExecution } from '@semibot/db'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Kysely } from 'kysely'
+import type { AdoptedStory } from './adopted-story.ts'
+import type { ChatServices } from './chat-services.ts'
+import { storeResult } from './store-result.ts'
+
+/** What a runtime leaves in the journal of a run that has ended. */
+export interface StoredOutcome {
+  content?: string
+  finishReason?: FinishReason
+  usage?: Usage
+  error?: { code: ErrorCode; message: string }
+}
+
+/** How the run of an adopted execution stands in the journal; without a status it is not there any more. */
+export interface AdoptedEnd {
+  status: DurableStatus | undefined
+  /** Somebody cancelled the execution since it was adopted. */
+  isCancelled: boolean
+  outcome: StoredOutcome | null
+}
+
+const POLL_MS = 1000
+const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, totalTokens: 0 }
+const NO_ANSWER = { code: 'INTERNAL', message: 'The execution was ended before its answer was complete.' } as const
+
+/** Stores how an adopted execution ended, and tells it to those who listen. @throws the signal's reason */
+export async function storeAdopted(
+  { db, services, log }: { db: Kysely<Database>; services: Pick<ChatServices, 'turns'>; log: FastifyBaseLogger },
+  { orgId, executionId, sessionId, messageId, model }: AdoptedExecution,
+  story: AdoptedStory | undefined,
+  adoptedEnd: AdoptedEnd,
+  signal: AbortSignal
+): Promise<void> {
+  const { status, outcome } = adoptedEnd
+  // Without an answer in the journal, what was told or saved of it while it grew stays.
+  const content = outcome?.content ?? (story?.text || (await savedText(db, orgId, executionId, signal)))
+  const latencyMs = story?.latencyMs ?? 0
+  const { turn, event } = endOf(adoptedEnd, content, latencyMs)
+  story?.close(status === 'completed' ? { content, finishReason: outcome?.finishReason ?? 'other' } : undefined)
+  const isStored = await storeResult(
+    { turns: services.turns, log },
+    {
+      ...turn,
+      ...{ orgId, executionId, sessionId, messageId, model, content, latencyMs },
+      mode: 'runtime_orchestrator',
+      attempts: 1,
+      // The terminal event comes next.
+      ...(story === undefined ? {} : { lastSeq: story.events.lastSeq + 1 })
+    }
+  )
+  if (isStored) story?.end(event)
+  else await story?.leave()
+}
+
+/** As it is stored, and as it is told. */
+function endOf({ status, isCancelled, outcome }: AdoptedEnd, content: string, latencyMs: number) {
+  const { finishReason = 'other', usage = NO_USAGE, error = NO_ANSWER } = outcome ?? {}
+  if (status === 'completed') {
+    return {
+      turn: { status, messageStatus: 'complete', finishReason, usage },
+      event: { type: 'execution.completed', finishReason, usage, mode: 'runtime_orchestrator', attempts: 1, latencyMs }
+    } as const
+  }
+  if (isCancelled) {
+    return {
+      turn: { status: 'cancelled', messageStatus: 'cancelled' },
+      event: { type: 'execution.cancelled', reason: 'user' }
+    } as const
+  }
+  const { code, message } = error
+  return {
+    turn: { status: 'failed', messageStatus: content === '' ? 'failed' : 'partial', error: { code, message } },
+    event: { type: 'execution.failed', error: { code, message, retryable: isRetryable(code) } }
+  } as const
+}
+
+/** Waits for a database that is away: an empty text would take the place of the saved one. */
+async function savedText(
+  db: Kysely<Database>,
+  orgId: string,
+  executionId: string,
+  signal: AbortSignal
+): Promise<string> {
+  for (;;) {
+    try {
+      const record = await findExecution(db, orgId, null, executionId)
+      return record?.content ?? ''
+    } catch {
+      await delay(POLL_MS, undefined, { signal })
+    }
+  }
+}
