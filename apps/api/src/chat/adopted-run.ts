@@ -17,7 +17,7 @@ import type { AdoptedListener } from '../adapters/listen-to-adopted.ts'
 import { LOG } from '../constants/log-messages.ts'
 import type { AdoptedStory } from './adopted-story.ts'
 import type { ChatServices } from './chat-services.ts'
-import { type StoredOutcome, storeAdopted } from './store-adopted.ts'
+import { type AdoptedEnd, type StoredOutcome, storeAdopted } from './store-adopted.ts'
 
 export interface AdoptedRunOptions {
   db: Kysely<Database>
@@ -74,7 +74,8 @@ export class AdoptedRun {
   #execution: ChatExecution | undefined
   #story: AdoptedStory | undefined
   #hearing: Hearing | undefined
-  #isCancelled = false
+  /** Why this process has ended the run. */
+  #why: AdoptedEnd['why']
 
   constructor(options: AdoptedRunOptions, orphan: AdoptedExecution) {
     this.#options = options
@@ -85,7 +86,7 @@ export class AdoptedRun {
   }
 
   async cancel(): Promise<void> {
-    this.#isCancelled = true
+    this.#why = 'cancelled'
     await cancelDurableRun(this.#options.db, this.#orphan.orgId, this.#orphan.executionId)
   }
 
@@ -107,7 +108,7 @@ export class AdoptedRun {
         await this.#stopHearing(LAST_WORDS_MS)
         const end = {
           status: run?.status,
-          isCancelled: this.#isCancelled,
+          why: this.#why,
           outcome: run?.outcome as StoredOutcome | null
         }
         return await storeAdopted(this.#options, this.#orphan, this.#story, end, signal)
@@ -126,6 +127,7 @@ export class AdoptedRun {
     const { orgId, executionId } = this.#orphan
     try {
       if (run.isOverdue) {
+        this.#why ??= 'deadline'
         await cancelDurableRun(db, orgId, executionId)
         return
       }

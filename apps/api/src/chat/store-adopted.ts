@@ -5,6 +5,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Kysely } from 'kysely'
 import type { AdoptedStory } from './adopted-story.ts'
 import type { ChatServices } from './chat-services.ts'
+import { deadlineError } from './execution-errors.ts'
 import { storeResult } from './store-result.ts'
 
 /** What a runtime leaves in the journal of a run that has ended. */
@@ -18,12 +19,13 @@ export interface StoredOutcome {
 /** How the run of an adopted execution stands in the journal; without a status it is not there any more. */
 export interface AdoptedEnd {
   status: DurableStatus | undefined
-  /** Somebody cancelled the execution since it was adopted. */
-  isCancelled: boolean
+  /** Why it was ended by the process that adopted it, if it was. */
+  why: 'cancelled' | 'deadline' | undefined
   outcome: StoredOutcome | null
 }
 
 const POLL_MS = 1000
+const MODE = 'runtime_orchestrator'
 const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, totalTokens: 0 }
 const NO_ANSWER = { code: 'INTERNAL', message: 'The execution was ended before its answer was complete.' } as const
 
@@ -46,7 +48,7 @@ export async function storeAdopted(
     {
       ...turn,
       ...{ orgId, executionId, sessionId, messageId, model, content, latencyMs },
-      mode: 'runtime_orchestrator',
+      mode: MODE,
       attempts: 1,
       // The terminal event comes next.
       ...(story === undefined ? {} : { lastSeq: story.events.lastSeq + 1 })
@@ -57,15 +59,19 @@ export async function storeAdopted(
 }
 
 /** As it is stored, and as it is told. */
-function endOf({ status, isCancelled, outcome }: AdoptedEnd, content: string, latencyMs: number) {
-  const { finishReason = 'other', usage = NO_USAGE, error = NO_ANSWER } = outcome ?? {}
+function endOf({ status, why, outcome }: AdoptedEnd, content: string, latencyMs: number) {
+  const {
+    finishReason = 'other',
+    usage = NO_USAGE,
+    error = why === 'deadline' ? deadlineError(MODE) : NO_ANSWER
+  } = outcome ?? {}
   if (status === 'completed') {
     return {
       turn: { status, messageStatus: 'complete', finishReason, usage },
-      event: { type: 'execution.completed', finishReason, usage, mode: 'runtime_orchestrator', attempts: 1, latencyMs }
+      event: { type: 'execution.completed', finishReason, usage, mode: MODE, attempts: 1, latencyMs }
     } as const
   }
-  if (isCancelled) {
+  if (why === 'cancelled') {
     return {
       turn: { status: 'cancelled', messageStatus: 'cancelled' },
       event: { type: 'execution.cancelled', reason: 'user' }

@@ -163,7 +163,7 @@ t.test('no run outlives its deadline, and one that is cancelled meanwhile is can
   const late = await orphan()
   await adopt(late)
   await sql`update durable_executions set deadline_at = now() where id = ${late.executionId}`.execute(db)
-  t.match(await end(late), { status: 'failed', content: 'Half an ans' })
+  t.match(await end(late), { status: 'failed', content: 'Half an ans', error: { code: 'RUNTIME_TIMEOUT' } })
   const unwanted = await orphan()
   await adopt(unwanted, impatient)
   await impatient.cancel(unwanted.executionId)
