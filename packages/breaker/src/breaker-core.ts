@@ -1,27 +1,22 @@
-import type { CallDetails, FallbackBreakerOptions, Transition } from './breaker.ts'
+import type { CallDetails, FallbackBreakerOptions } from './breaker.ts'
+import { type BegunCall, CallEvidence } from './call-evidence.ts'
 import { type Clock, systemClock } from './clock.ts'
-import { createEvidenceShare } from './evidence-share.ts'
 import { Gate } from './gate.ts'
-import { createHeldBack } from './instances/held-back.ts'
 import { createInstancePicker } from './instances/instance-picker.ts'
 import { InstanceSet } from './instances/instance-set.ts'
 import { createProber } from './prober.ts'
-import { countsOf } from './rolling-window.ts'
 import type { VoteReason } from './state/reducer.ts'
 import { DEFAULT_RULES, type FallbackRules } from './state/rules.ts'
 import { createMemoryStore } from './store/memory-store.ts'
 import type { FallbackStore, SelfReport, StoreUpdate } from './store/store.ts'
-import { describeChange, describeLocalChange, type TransitionFrame } from './transition.ts'
+import { describeStep } from './transition.ts'
 import { Trials } from './trials.ts'
 import type { BreakerState, OutcomeClass, Thresholds } from './types.ts'
 
 /** How one call began; its end counts for that time only. */
-export interface Begun {
+export interface Begun extends BegunCall {
   generation: number
   isTrial: boolean
-  instance: string
-  /** Of the instance's circuit. */
-  version: number
   /** A trial that was accepted has been counted as good. */
   isCounted: boolean
 }
@@ -43,8 +38,7 @@ export class BreakerCore {
   readonly gate = new Gate()
   readonly picker
   readonly #options: FallbackBreakerOptions
-  readonly #share
-  readonly #heldBack = createHeldBack((counts) => this.store.report({ counts, urgent: true }))
+  readonly #evidence: CallEvidence
   #rules: FallbackRules
   #state: BreakerState = 'closed'
   #revision = 0
@@ -62,13 +56,18 @@ export class BreakerCore {
     this.clock = clock
     this.store = store
     this.#rules = { ...DEFAULT_RULES, windowSeconds, maxSamples, thresholds: options.thresholds }
-    this.#share = createEvidenceShare({ minOthers: () => this.#rules.thresholds.minSamples, now: () => clock.now() })
     this.instances = new InstanceSet({
       clock,
       onRejected: (instance) => this.#guard(() => options.onRejected?.(instance)),
       onService: (instance, isUp, why) => this.#guard(() => options.onInstance?.(instance, isUp, why))
     })
     this.instances.set(options.instances)
+    this.#evidence = new CallEvidence({
+      thresholds: () => this.#rules.thresholds,
+      instances: this.instances,
+      report: (news) => store.report(news),
+      now: () => clock.now()
+    })
     this.picker = createInstancePicker(this.instances)
     this.trials = new Trials(clock, () => void this.#probe())
     store.start({
@@ -100,12 +99,8 @@ export class BreakerCore {
 
   accepted(begun: Begun): void {
     if (begun.generation !== this.gate.generation) return
-    if (begun.isTrial) {
-      if (!begun.isCounted) this.#countTrial(begun, true)
-      return
-    }
-    this.instances.afterCall(begun.instance, begun.version, 'ok')
-    this.#heldBack.release(begun.instance)
+    if (!begun.isTrial) this.#evidence.accepted(begun)
+    else if (!begun.isCounted) this.#countTrial(begun, true)
   }
 
   ended(begun: Begun, outcome: OutcomeClass, details: CallDetails): void {
@@ -115,22 +110,7 @@ export class BreakerCore {
       if (outcome !== 'ok' || !begun.isCounted) this.#countTrial(begun, outcome === 'ok')
       return
     }
-    // The instance has been ejected and taken back, or is gone: an old call says nothing about it any more.
-    if (this.instances.get(begun.instance)?.live.version !== begun.version) return
-    const hasOther = this.instances.hasOther(begun.instance)
-    this.instances.afterCall(begun.instance, begun.version, outcome)
-    if (outcome === 'ok' || outcome === 'soft_error') this.#heldBack.release(begun.instance)
-    const { tenant, latencyMs, firstTokenMs = 0 } = details
-    if (tenant === undefined || this.#share.admits(tenant)) {
-      const { p95LatencyMs = Number.POSITIVE_INFINITY, firstTokenMs: limitMs = Number.POSITIVE_INFINITY } =
-        this.#rules.thresholds
-      const inWindow = outcome === 'soft_error' || outcome === 'hard_error' ? 'error' : outcome
-      const counts = countsOf(inWindow, latencyMs, latencyMs > p95LatencyMs, firstTokenMs > limitMs)
-      if (outcome !== 'hard_error' || !hasOther) this.store.report({ counts, urgent: outcome !== 'ok' })
-      else if (this.instances.isOut(begun.instance)) this.#heldBack.drop(begun.instance)
-      else this.#heldBack.add(begun.instance, counts)
-    }
-    this.lookAround()
+    if (this.#evidence.ended(begun, outcome, details)) this.lookAround()
   }
 
   healthChecked(instance: string, isGood: boolean): void {
@@ -212,21 +192,16 @@ export class BreakerCore {
     this.#localWhy = why
     if (why !== '' && !wasLocal) this.#localSince = this.clock.now()
     this.trials.clear()
-    this.#heldBack.clear()
+    this.#evidence.clear()
     this.instances.enter(state, record.force?.mode === 'closed')
     this.gate.enter(state, record, why)
     this.gate.follow(record, this.clock.now() - record.since)
 
     if (rejoined && state === before) return
-    const at = this.clock.wallNow()
-    let told = before
-    const frame = (to: BreakerState): TransitionFrame => {
-      const wasFallback = told !== 'closed'
-      told = to
-      return { at, decidedHere, fallback: to !== 'closed', wasFallback }
+    const step = { from: before, to: state, why, epoch: record.epoch, at: this.clock.wallNow(), decidedHere }
+    for (const transition of describeStep(changes, step)) {
+      this.#guard(() => this.#options.onTransition?.(transition))
     }
-    for (const change of changes) this.#tell(describeChange(change, frame(change.record.state)))
-    if (told !== state) this.#tell(describeLocalChange(told, why, record.epoch, { ...frame(state), decidedHere: true }))
   }
 
   #countTrial(begun: Begun, succeeded: boolean): void {
@@ -252,10 +227,6 @@ export class BreakerCore {
       }
     })
     await run()
-  }
-
-  #tell(transition: Transition): void {
-    this.#guard(() => this.#options.onTransition?.(transition))
   }
 
   /** The callbacks are the caller's; what they throw must not stop the breaker. */

@@ -6,16 +6,41 @@ import type { VoteReason } from './state/reducer.ts'
 import { reasonOf, reasonText } from './thresholds.ts'
 import type { BreakerState, TransitionReason } from './types.ts'
 
-/** What the breaker adds to a change that it learned of. */
-export interface TransitionFrame {
+/** One step of what holds in this replica. */
+export interface Step {
+  from: BreakerState
+  to: BreakerState
+  /** Why this replica alone has left the runtime; empty while it has not. */
+  why: VoteReason | ''
+  epoch: number
+  /** Milliseconds since 1970. */
   at: number
+  /** This replica made the changes of the product state that led there. */
   decidedHere: boolean
-  fallback: boolean
-  wasFallback: boolean
+}
+
+/** The same in each transition, whoever made it. */
+type TransitionFrame = Pick<Transition, 'at' | 'decidedHere' | 'fallback' | 'wasFallback'>
+
+/** What is to be told of a step: the changes of the product state in order, then what this replica adds by itself. */
+export function describeStep(changes: readonly Change[], step: Step): Transition[] {
+  const { to, why, epoch, at, decidedHere } = step
+  const transitions: Transition[] = []
+  let reached = step.from
+  const frame = (next: BreakerState): TransitionFrame => {
+    const wasFallback = reached !== 'closed'
+    reached = next
+    return { at, decidedHere, fallback: next !== 'closed', wasFallback }
+  }
+  for (const change of changes) transitions.push(describeChange(change, frame(change.record.state)))
+  if (reached !== to) {
+    transitions.push(describeLocalChange(reached, why, epoch, { ...frame(to), decidedHere: true }))
+  }
+  return transitions
 }
 
 /** A change of the product state, as it is told to the outside. */
-export function describeChange(change: Change, frame: TransitionFrame): Transition {
+function describeChange(change: Change, frame: TransitionFrame): Transition {
   const { record, votes, live, results, failures } = change
   const reason: TransitionReason = record.rule === '' ? 'recovered' : reasonOf(record.rule)
   return {
@@ -42,7 +67,7 @@ export function describeChange(change: Change, frame: TransitionFrame): Transiti
 }
 
 /** This replica alone leaves the runtime (`why`), or is back. */
-export function describeLocalChange(
+function describeLocalChange(
   from: BreakerState,
   why: VoteReason | '',
   epoch: number,
