@@ -2,7 +2,7 @@ import { noCounts } from '../rolling-window.ts'
 import type { Message } from '../state/exchange.ts'
 import { type FallbackRecord, initialRecord, shiftTimes } from '../state/record.ts'
 import type { Command } from '../state/reducer.ts'
-import { type FallbackStore, type News, type StoreContext, TICK_MS } from '../store/store.ts'
+import type { FallbackStore, News, StoreContext } from '../store/store.ts'
 import type { WindowCounts } from '../types.ts'
 import { createScript } from './client.ts'
 import { decodeNotice, decodeReply, encodeMessage, encodeRules, type TimedReply } from './codec.ts'
@@ -11,11 +11,8 @@ import { LocalState } from './local-state.ts'
 import type { RedisStoreOptions } from './options.ts'
 import { createOutbox, type Outbox } from './outbox.ts'
 import { exchangeScript } from './script.ts'
+import { createTellTimer, HURRY_MS, type TellTimer } from './tell-timer.ts'
 
-/** Something urgent is told at once, but no sooner than this after the last message. */
-const HURRY_MS = 20
-/** Of the tick, at random, so that replicas do not speak in chorus. */
-const TICK_JITTER = 0.1
 /** After so long without an answer the replica decides alone. */
 const DEGRADED_AFTER_MS = 1000
 /** A new replica waits at most so long for the state of the others. */
@@ -44,13 +41,8 @@ export class RedisStore implements FallbackStore {
   #outbox: Outbox | undefined
   #link: Link | undefined
   #sharedCounts: WindowCounts = noCounts()
-  #timer: unknown
-  #timerAt = Number.POSITIVE_INFINITY
+  #timer: TellTimer | undefined
   #attempts = 0
-  #telling = false
-  /** What came up while a message was under way must be told so long after it. */
-  #gapMs = Number.POSITIVE_INFINITY
-  #toldAt = Number.NEGATIVE_INFINITY
   #subscribed = false
   #degraded = false
   #problem = ''
@@ -66,17 +58,18 @@ export class RedisStore implements FallbackStore {
   }
 
   start(context: StoreContext): void {
-    const { clock } = context
+    const { clock, random } = context
     const { windowSeconds, maxSamples } = context.rules()
     this.#context = context
     this.#state = new LocalState(this.#options.replica, context)
     this.#outbox = createOutbox({ windowSeconds, maxSamples, now: () => clock.now() })
     const timeoutMs = this.#options.commandTimeoutMs ?? 200
-    this.#link = createLink({ timeoutMs, clock, onLateAnswer: () => this.#schedule(0) })
+    this.#timer = createTellTimer({ clock, random, tell: () => this.#tell(), next: () => this.#next() })
+    this.#link = createLink({ timeoutMs, clock, onLateAnswer: () => this.#timer?.now() })
     this.#lastAnswerAt = clock.now()
     this.#options.subscriber?.on('message', this.#onMessage)
     clock.setTimeout(this.#opened.resolve, READY_MS)
-    this.#schedule(0)
+    this.#timer.now()
   }
 
   get record(): FallbackRecord {
@@ -118,13 +111,13 @@ export class RedisStore implements FallbackStore {
     if (!urgent) return
     if (this.#degraded) this.#decideAlone(null, trialSucceeded)
     // Counts wait for the next look: in a storm of errors there are four calls a second, too.
-    else if (counts === undefined) this.#hurry(HURRY_MS)
+    else if (counts === undefined) this.#timer?.hurry(HURRY_MS)
   }
 
   order(command: Command): Promise<void> {
     return new Promise((done) => {
       this.#orders.push({ command, done })
-      this.#schedule(0)
+      this.#timer?.now()
     })
   }
 
@@ -135,7 +128,7 @@ export class RedisStore implements FallbackStore {
   async close(): Promise<void> {
     const context = this.#context
     if (context === undefined) return
-    context.clock.clearTimeout(this.#timer)
+    this.#timer?.stop()
     const { subscriber } = this.#options
     subscriber?.off('message', this.#onMessage)
     const goodbyes = [this.#send(this.#message(true))]
@@ -146,32 +139,11 @@ export class RedisStore implements FallbackStore {
     for (const order of this.#orders.splice(0)) order.done()
   }
 
-  /** Tells soon: at least `gapMs` after the last message. */
-  #hurry(gapMs: number): void {
-    if (this.#telling) this.#gapMs = Math.min(this.#gapMs, gapMs)
-    else this.#schedule(Math.max(0, this.#toldAt + gapMs - this.#context!.clock.now()))
-  }
-
-  #schedule(delayMs: number): void {
-    const context = this.#context
-    if (context === undefined || this.#telling) return
-    const at = context.clock.now() + delayMs
-    if (at >= this.#timerAt) return
-    context.clock.clearTimeout(this.#timer)
-    this.#timerAt = at
-    this.#timer = context.clock.setTimeout(() => {
-      this.#timerAt = Number.POSITIVE_INFINITY
-      void this.#tell()
-    }, delayMs)
-  }
-
   /** One look at the shared state; never rejects. */
   async #tell(): Promise<void> {
-    if (this.#context === undefined || this.#telling) return
-    this.#telling = true
-    const { clock, random } = this.#context
+    if (this.#context === undefined) return
     const order = this.#orders.shift()
-    const askedAt = clock.now()
+    const askedAt = this.#context.clock.now()
     try {
       if (order !== undefined) this.#outbox!.order(order.command)
       this.#take(decodeReply(await this.#send(this.#message(false))), askedAt)
@@ -179,18 +151,13 @@ export class RedisStore implements FallbackStore {
       this.#doWithout(error, order)
     }
     order?.done()
-    this.#telling = false
-    if (this.#orders.length > 0) return this.#schedule(0)
-    this.#toldAt = askedAt
-    const gapMs = this.#isNew(clock.now()) ? HURRY_MS : this.#gapMs
-    this.#gapMs = Number.POSITIVE_INFINITY
-    if (gapMs <= HURRY_MS) this.#hurry(gapMs)
-    else this.#schedule(TICK_MS * (1 + TICK_JITTER * (random() * 2 - 1)))
   }
 
-  /** The connection may need a moment: until something is known of the others, Redis is asked again and again. */
-  #isNew(now: number): boolean {
-    return !this.#hasAnswered && now - this.#lastAnswerAt < READY_MS
+  /** An order that waits goes first. Until something is known of the others, Redis is asked again and again. */
+  #next(): 'now' | 'soon' | 'later' {
+    if (this.#orders.length > 0) return 'now'
+    if (this.#context === undefined || this.#hasAnswered) return 'later'
+    return this.#context.clock.now() - this.#lastAnswerAt < READY_MS ? 'soon' : 'later'
   }
 
   #message(leaving: boolean): Message {
@@ -233,7 +200,7 @@ export class RedisStore implements FallbackStore {
     const { isNew, ...learned } = state.learn(shiftTimes(reply.record, shift), changes)
     if (isNew) this.#outbox!.clear()
     context.onUpdate({ ...learned, granted: reply.granted, askedAt })
-    if (learned.decidedHere && context.self().wanted > 0) this.#hurry(HURRY_MS)
+    if (learned.decidedHere && context.self().wanted > 0) this.#timer?.hurry(HURRY_MS)
   }
 
   /** Redis did not answer: an order holds here all the same, and after a while this replica decides alone. */
@@ -269,6 +236,6 @@ export class RedisStore implements FallbackStore {
     const notice = decodeNotice(text)
     // This replica's own change comes in the answer to its message.
     if (notice === null || notice.replica === this.#options.replica || notice.epoch <= this.record.epoch) return
-    this.#hurry(0)
+    this.#timer?.hurry(0)
   }
 }
