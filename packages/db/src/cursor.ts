@@ -1,7 +1,7 @@
 import { InvalidCursorError } from './errors.ts'
 
 /** Which list a cursor belongs to; part of the cursor, so that one list never takes another's. */
-export type CursorKind = 'sessions' | 'messages' | 'executions' | 'fallback-events' | 'organizations'
+export type CursorKind = 'sessions' | 'messages' | 'fallback-events' | 'organizations'
 
 /** The last row of a page: its place in the order (milliseconds or a sequence number) and its id. */
 export interface CursorPosition {

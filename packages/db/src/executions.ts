@@ -1,10 +1,9 @@
 import { type Kysely, sql } from 'kysely'
-import { decodeCursor } from './cursor.ts'
-import { type Page, type PageRequest, rowsToFetch, toPage } from './page.ts'
 import type { ChatMode, Database, ExecutionStatus, FinishReason } from './schema.ts'
 import type { StoredUsage } from './turn-writer/types.ts'
 
-export interface Execution {
+/** One execution with its answer. */
+export interface ExecutionRecord {
   id: string
   sessionId: string
   userId: string | null
@@ -28,22 +27,20 @@ export interface Execution {
   firstTokenMs: number | null
   createdAt: Date
   endedAt: Date | null
-}
-
-/** One execution with its answer. */
-export interface ExecutionRecord extends Execution {
   /** Text of the answer as far as it is stored; null when none is. */
   content: string | null
 }
 
-/** Undefined: no such execution, or its session is deleted or not of `userScope`. */
+/** The execution with its answer. Undefined: no such execution, or its session is deleted or not of `userScope`. */
 export async function findExecution(
   db: Kysely<Database>,
   orgId: string,
   userScope: string | null,
   executionId: string
 ): Promise<ExecutionRecord | undefined> {
-  const row = await visibleExecutions(db, orgId, userScope)
+  const execution = db
+    .selectFrom('executions as e')
+    .innerJoin('sessions as s', (join) => join.onRef('s.org_id', '=', 'e.org_id').onRef('s.id', '=', 'e.session_id'))
     .leftJoin('messages as m', (join) =>
       join
         .onRef('m.org_id', '=', 'e.org_id')
@@ -51,53 +48,6 @@ export async function findExecution(
         // The id's time names the partition.
         .on('m.created_at', '=', sql<Date>`semibot_uuid_time(e.assistant_message_id)`)
     )
-    .select('m.content')
-    .where('e.id', '=', executionId)
-    .executeTakeFirst()
-  if (row === undefined) return undefined
-  const { content, ...execution } = row
-  return { ...toExecution(execution), content }
-}
-
-/** Id of the execution that a session waits for, also of a deleted session; undefined when there is none. */
-export async function findRunningExecution(
-  db: Kysely<Database>,
-  orgId: string,
-  sessionId: string
-): Promise<string | undefined> {
-  const row = await db
-    .selectFrom('executions')
-    .select('id')
-    .where('org_id', '=', orgId)
-    .where('session_id', '=', sessionId)
-    .where('status', 'in', ['running', 'waiting_approval'])
-    .executeTakeFirst()
-  return row?.id
-}
-
-/** Executions by start, newest first. @throws InvalidCursorError */
-export async function listRecentExecutions(
-  db: Kysely<Database>,
-  orgId: string,
-  userScope: string | null,
-  page: PageRequest
-): Promise<Page<Execution>> {
-  // True for every row: it names the index of this list.
-  let query = visibleExecutions(db, orgId, userScope).where('e.seq', '>', 0)
-  if (page.cursor !== undefined) {
-    const after = decodeCursor('executions', page.cursor)
-    query = query.where((eb) => eb(eb.refTuple('e.created_at', 'e.id'), '<', eb.tuple(new Date(after.order), after.id)))
-  }
-  const rows = await query.orderBy('e.created_at', 'desc').orderBy('e.id', 'desc').limit(rowsToFetch(page)).execute()
-  return toPage('executions', page, rows.map(toExecution), (row) => ({ order: row.createdAt.getTime(), id: row.id }))
-}
-
-function visibleExecutions(db: Kysely<Database>, orgId: string, userScope: string | null) {
-  const query = db
-    .selectFrom('executions as e')
-    .innerJoin('sessions as s', (join) => join.onRef('s.org_id', '=', 'e.org_id').onRef('s.id', '=', 'e.session_id'))
-    .where('e.org_id', '=', orgId)
-    .where('s.deleted_at', 'is', null)
     .select([
       'e.id',
       'e.session_id as sessionId',
@@ -119,18 +69,40 @@ function visibleExecutions(db: Kysely<Database>, orgId: string, userScope: strin
       'e.latency_ms as latencyMs',
       'e.first_token_ms as firstTokenMs',
       'e.created_at as createdAt',
-      'e.ended_at as endedAt'
+      'e.ended_at as endedAt',
+      'm.content'
     ])
-  return userScope === null ? query : query.where('s.user_id', '=', userScope)
+    .where('e.org_id', '=', orgId)
+    .where('e.id', '=', executionId)
+    .where('s.deleted_at', 'is', null)
+  const visible = userScope === null ? execution : execution.where('s.user_id', '=', userScope)
+  const row = await visible.executeTakeFirst()
+  return row === undefined ? undefined : toExecution(row)
 }
 
-type ExecutionRow = Omit<Execution, 'error' | 'usage'> & {
+/** Id of the execution that a session waits for, also of a deleted session; undefined when there is none. */
+export async function findRunningExecution(
+  db: Kysely<Database>,
+  orgId: string,
+  sessionId: string
+): Promise<string | undefined> {
+  const row = await db
+    .selectFrom('executions')
+    .select('id')
+    .where('org_id', '=', orgId)
+    .where('session_id', '=', sessionId)
+    .where('status', 'in', ['running', 'waiting_approval'])
+    .executeTakeFirst()
+  return row?.id
+}
+
+type ExecutionRow = Omit<ExecutionRecord, 'error' | 'usage'> & {
   usage: unknown
   errorCode: string | null
   errorMessage: string | null
 }
 
-function toExecution(row: ExecutionRow): Execution {
+function toExecution(row: ExecutionRow): ExecutionRecord {
   const { errorCode, errorMessage, usage, ...rest } = row
   const error = errorCode === null ? null : { code: errorCode, message: errorMessage ?? '' }
   return { ...rest, usage: usage as StoredUsage | null, error }

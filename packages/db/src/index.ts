@@ -65,11 +65,9 @@ export {
   TurnQueueFullError
 } from './errors.ts'
 export {
-  type Execution,
   type ExecutionRecord,
   findExecution,
-  findRunningExecution,
-  listRecentExecutions
+  findRunningExecution
 } from './executions.ts'
 export { failUnownedRun, type SeenRun } from './fail-unowned-run.ts'
 export {

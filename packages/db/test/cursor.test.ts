@@ -4,7 +4,7 @@ import { type CursorKind, decodeCursor, encodeCursor } from '../src/cursor.ts'
 import { InvalidCursorError } from '../src/errors.ts'
 import { rowsToFetch, toPage } from '../src/page.ts'
 
-const KINDS: CursorKind[] = ['sessions', 'messages', 'executions', 'fallback-events', 'organizations']
+const KINDS: CursorKind[] = ['sessions', 'messages', 'fallback-events', 'organizations']
 const position = fc.record({ order: fc.integer({ min: 0, max: 8.64e15 }), id: fc.uuid() })
 
 t.test('a cursor comes back as the position that it was made of', (t) => {

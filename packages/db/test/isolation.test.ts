@@ -55,7 +55,6 @@ const access: Record<string, { ask: (orgId: string, user: string | null) => Prom
   listMessages: { ask: (orgId, user) => database.listMessages(db, orgId, user, sessionId, page), none: undefined },
   searchMessages: { ask: (orgId, user) => database.searchMessages(db, orgId, user, 'secret', 10), none: [] },
   findExecution: { ask: (orgId, user) => database.findExecution(db, orgId, user, executionId), none: undefined },
-  listRecentExecutions: { ask: (orgId, user) => database.listRecentExecutions(db, orgId, user, page), none: nothing },
   accept: {
     ask: (orgId, user) => writer.accept(newTurn({ orgId, agentId: agent.id }, { sessionId, userScope: user })),
     none: { kind: 'session_not_found' }

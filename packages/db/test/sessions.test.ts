@@ -10,7 +10,6 @@ import {
   getSession,
   InvalidCursorError,
   listMessages,
-  listRecentExecutions,
   listSessions,
   renameSession,
   type Session,
@@ -74,23 +73,10 @@ t.test('a cursor of another list is refused', async (t) => {
   t.ok(ofSessions !== '' && ofMessages !== '')
   await t.rejects(listSessions(db, orgId, null, { limit: 1, cursor: ofMessages }), InvalidCursorError)
   await t.rejects(listMessages(db, orgId, null, sessionId, { limit: 1, cursor: ofSessions }), InvalidCursorError)
-  await t.rejects(listRecentExecutions(db, orgId, null, { limit: 1, cursor: 'x' }), InvalidCursorError)
   t.match(await listMessages(db, orgId, null, sessionId, { limit: 1, cursor: ofMessages }), {
     items: [{ seq: 1 }],
     nextCursor: null
   })
-})
-
-t.test('executions are listed newest first, page by page', async (t) => {
-  const organization = await addOrganization(database)
-  const turns = [await runTurn(writer, organization), await runTurn(writer, organization)]
-  const first = await listRecentExecutions(db, organization.orgId, null, { limit: 1 })
-  const second = await listRecentExecutions(db, organization.orgId, null, { limit: 1, cursor: first.nextCursor ?? '' })
-  t.strictSame(
-    [...first.items, ...second.items].map(({ id }) => id),
-    turns.map(({ executionId }) => executionId).reverse()
-  )
-  t.equal(second.nextCursor, null)
 })
 
 t.test('a deleted session hides its messages, its executions and what a search would find', async (t) => {
@@ -114,7 +100,6 @@ t.test('a deleted session hides its messages, its executions and what a search w
     t.strictSame((await listSessions(db, orgId, user, { limit: 10 })).items, [])
     t.equal(await listMessages(db, orgId, user, sessionId, { limit: 10 }), undefined)
     t.equal(await findExecution(db, orgId, user, executionId), undefined)
-    t.strictSame((await listRecentExecutions(db, orgId, user, { limit: 10 })).items, [])
     t.strictSame(await searchMessages(db, orgId, user, 'secret', 10), [])
     t.equal(await renameSession(db, orgId, user, sessionId, 'x'), undefined)
   }
