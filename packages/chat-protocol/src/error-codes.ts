@@ -39,7 +39,6 @@ export const REQUEST_ERROR_CODES = [
 export const ERROR_CODES = [...EXECUTION_ERROR_CODES, ...REQUEST_ERROR_CODES] as const
 
 export type ExecutionErrorCode = (typeof EXECUTION_ERROR_CODES)[number]
-export type RequestErrorCode = (typeof REQUEST_ERROR_CODES)[number]
 export type ErrorCode = (typeof ERROR_CODES)[number]
 
 /** Whose fault an execution error is. Only `runtime` is evidence against the runtime. */

@@ -56,4 +56,3 @@ export type HistoryMessage = z.infer<typeof historyMessageSchema>
 export type AgentSpec = z.infer<typeof agentSpecSchema>
 export type ExecutionLimits = z.infer<typeof executionLimitsSchema>
 export type ExecuteRequest = z.infer<typeof executeRequestSchema>
-export type ExecuteResult = z.infer<typeof executeResultSchema>

@@ -95,5 +95,3 @@ export const tokenSchema = z.object({ token: z.string(), expiresAt: z.string(), 
 export type Session = z.infer<typeof sessionSchema>
 export type Message = z.infer<typeof messageSchema>
 export type Agent = z.infer<typeof agentSchema>
-export type CreateAgent = z.infer<typeof createAgentSchema>
-export type UpdateAgent = z.infer<typeof updateAgentSchema>

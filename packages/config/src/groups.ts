@@ -40,7 +40,6 @@ export type RuntimeEnv = ValuesOf<typeof RUNTIME_GROUPS>
 
 /** What `apps/llm-simulator` reads. */
 export const SIMULATOR_GROUPS = [serverGroup, simulatorGroup] as const
-export type SimulatorEnv = ValuesOf<typeof SIMULATOR_GROUPS>
 
 /** What the database commands of `semibot` read. */
 export const CLI_GROUPS = [serverGroup, databaseGroup] as const

@@ -10,8 +10,7 @@ export {
   type CliEnv,
   RUNTIME_GROUPS,
   type RuntimeEnv,
-  SIMULATOR_GROUPS,
-  type SimulatorEnv
+  SIMULATOR_GROUPS
 } from './groups.ts'
 export type { KeyDefinition, KeyGroup, Origin, ValuesOf } from './key.ts'
 export { type EnvInspection, inspectEnv, type LoadedEnv, loadEnv } from './load-env.ts'
