@@ -18,11 +18,9 @@ export { ENTRIES, REPOSITORY_ROOT, SOURCE_FLAGS } from './paths.ts'
 export { type PostgresOptions, type RunningPostgres, startPostgres } from './postgres/start-postgres.ts'
 export {
   describeExit,
-  isOk,
   type ProcessExit,
   type ProcessOptions,
   ProcessStartError,
-  type Readiness,
   type RunningProcess,
   startProcess
 } from './process.ts'

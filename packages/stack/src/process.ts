@@ -1,20 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { get, type IncomingMessage } from 'node:http'
-import { get as getSecure } from 'node:https'
 import { killWithParent } from './kill-with-parent.ts'
 import { createLineSplitter, createTail } from './lines.ts'
 import { processStart } from './process-identity.ts'
-import { waitFor } from './wait-for.ts'
-
-/** How a process shows that it is up. */
-export type Readiness =
-  /** An http: or https: URL that answers 200. */
-  | { url: string }
-  /** A line of stdout or stderr. */
-  | { line: RegExp }
-  /** Anything else: looked at until it is true; what it throws is shown when the time is up. */
-  | { check: () => boolean | Promise<boolean> }
+import { type Readiness, untilReady } from './readiness.ts'
 
 export interface ProcessOptions {
   /** As in processes.json and in messages. */
@@ -116,9 +105,7 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   try {
     signal?.throwIfAborted()
     await Promise.race([
-      'line' in ready
-        ? within(lineSeen.promise, readyTimeoutMs, gaveUp.signal)
-        : answers(ready, readyTimeoutMs, gaveUp.signal),
+      untilReady(ready, lineSeen.promise, readyTimeoutMs, gaveUp.signal),
       exited.then((exit) => Promise.reject(new Error(describeExit(exit)))),
       ...(signal ? [once(signal, 'abort', { signal: gaveUp.signal }).then(() => Promise.reject(signal.reason))] : [])
     ])
@@ -196,41 +183,6 @@ async function spawned(child: ChildProcess, name: string): Promise<void> {
   } catch (error) {
     throw new ProcessStartError(name, explain(error), [])
   }
-}
-
-async function within(seen: Promise<void>, timeoutMs: number, signal: AbortSignal): Promise<void> {
-  const timeout = AbortSignal.timeout(timeoutMs)
-  await Promise.race([seen, once(AbortSignal.any([timeout, signal]), 'abort')])
-  if (timeout.aborted) throw new Error(`its line of readiness did not come within ${timeoutMs} ms`)
-}
-
-async function answers(
-  ready: Exclude<Readiness, { line: RegExp }>,
-  timeoutMs: number,
-  signal: AbortSignal
-): Promise<void> {
-  const check = 'url' in ready ? () => isOk(ready.url) : ready.check
-  const what = 'url' in ready ? `${ready.url} to answer 200` : 'it to be ready'
-  await waitFor(check, { timeoutMs, intervalMs: 25, what, signal })
-}
-
-/**
- * Whether the URL answers 200 within a second; throws when nothing answers. Whether a certificate is to be trusted is
- * not asked: it is a process of our own, and nothing is told to it.
- */
-export async function isOk(url: string): Promise<boolean> {
-  return await new Promise((resolve, reject) => {
-    const answered = (response: IncomingMessage): void => {
-      response.resume()
-      resolve(response.statusCode === 200)
-    }
-    const options = { agent: false, timeout: 1000 }
-    const request = url.startsWith('https:')
-      ? getSecure(url, { ...options, rejectUnauthorized: false }, answered)
-      : get(url, options, answered)
-    request.once('error', reject)
-    request.once('timeout', () => request.destroy(new Error(`${url} did not answer within 1 s`)))
-  })
 }
 
 function killGroup(pid: number): void {

@@ -1,8 +1,9 @@
 import { createServer } from 'node:http'
 import t from 'tap'
 import { freePort } from '../src/claim.ts'
-import { describeExit, isOk, ProcessStartError, startProcess } from '../src/process.ts'
+import { describeExit, ProcessStartError, startProcess } from '../src/process.ts'
 import { isSameProcess, processStart } from '../src/process-identity.ts'
+import { isOk } from '../src/readiness.ts'
 import { waitFor } from '../src/wait-for.ts'
 
 const node = (code: string) => ({ name: 'probe', command: process.execPath, args: ['-e', code] })
