@@ -1,5 +1,6 @@
 import t from 'tap'
-import { parseJsonBody, RequestError } from '../src/index.ts'
+import { RequestError } from '../src/index.ts'
+import { parseJsonBody } from '../src/json-body.ts'
 
 const nested = (depth: number, open: string, close: string) => open.repeat(depth) + close.repeat(depth)
 

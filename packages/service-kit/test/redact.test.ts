@@ -1,5 +1,5 @@
 import t from 'tap'
-import { errorFields, redactFields, scrubText } from '../src/index.ts'
+import { errorFields, redactFields, scrubText } from '../src/redact.ts'
 
 t.test('values under secret names are replaced in any depth and spelling', (t) => {
   const clean = redactFields({

@@ -7,7 +7,8 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
-import { StartupError, startupMessage } from '../src/index.ts'
+import { StartupError } from '../src/index.ts'
+import { startupMessage } from '../src/run-service.ts'
 import { openConnection, openPipe } from './fixtures/harness.ts'
 
 const FIXTURE = fileURLToPath(new URL('fixtures/service.ts', import.meta.url))

@@ -3,14 +3,13 @@ import { type CollectedSpan, startTraceCollector, type TraceCollector } from '@s
 import t, { type Test } from 'tap'
 import {
   createTracing,
-  isTraceparent,
   type TraceSampler,
   type Tracing,
   type TracingOptions,
   traced,
   traceIdOf
 } from '../../src/index.ts'
-import { spanIdOf } from '../../src/tracing/traceparent.ts'
+import { isTraceparent, spanIdOf } from '../../src/tracing/traceparent.ts'
 import { until } from '../fixtures/harness.ts'
 
 const SAMPLED = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import t from 'tap'
-import { isSampled, isTraceparent, NO_TRACING, traced, traceIdOf, traceparentOf } from '../../src/index.ts'
-import { spanIdOf, traceFlagsOf } from '../../src/tracing/traceparent.ts'
+import { isSampled, NO_TRACING, traced, traceIdOf } from '../../src/index.ts'
+import { isTraceparent, spanIdOf, traceFlagsOf, traceparentOf } from '../../src/tracing/traceparent.ts'
 
 const VALID = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
