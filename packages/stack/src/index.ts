@@ -1,4 +1,4 @@
-export { freePort, isListening, isPortFree } from './claim.ts'
+export { freePort, isListening } from './claim.ts'
 export { type Fault, type FaultProxy, type FaultProxyOptions, faultProxy } from './fault-proxy.ts'
 export { type FindProgramOptions, findProgram } from './find-program.ts'
 export {
@@ -17,7 +17,6 @@ export { type MetricSamples, parseMetrics, readMetrics, sumOf } from './metric-s
 export { ENTRIES, REPOSITORY_ROOT, SOURCE_FLAGS } from './paths.ts'
 export { type PostgresOptions, type RunningPostgres, startPostgres } from './postgres/start-postgres.ts'
 export {
-  describeExit,
   type ProcessExit,
   type ProcessOptions,
   ProcessStartError,
@@ -25,28 +24,21 @@ export {
   startProcess
 } from './process.ts'
 export { isSameProcess } from './process-identity.ts'
-export { durationMs, FAST_FACTOR, fasterRules, ruleFiles, writeFastRules } from './prometheus/fast-rules.ts'
+export { FAST_FACTOR, ruleFiles, writeFastRules } from './prometheus/fast-rules.ts'
 export {
   alertmanagerConfig,
   type Observation,
   type ObserveOptions,
-  observeStack,
-  scrapeJobs
+  observeStack
 } from './prometheus/observe-stack.ts'
-export {
-  findAlertmanager,
-  findAmtool,
-  findPrometheus,
-  findPromtool
-} from './prometheus/programs.ts'
-export {
-  type ActiveAlert,
-  createPrometheusClient,
-  type PrometheusClient,
-  type QueryRange,
-  type Sample,
-  type SampleSeries,
-  type ScrapeTarget
+export { findAmtool, findPromtool } from './prometheus/programs.ts'
+export type {
+  ActiveAlert,
+  PrometheusClient,
+  QueryRange,
+  Sample,
+  SampleSeries,
+  ScrapeTarget
 } from './prometheus/prometheus-client.ts'
 export {
   type AlertmanagerOptions,
@@ -61,8 +53,7 @@ export {
   startPrometheus
 } from './prometheus/start-prometheus.ts'
 export { type RedisOptions, type RunningRedis, startRedis } from './redis.ts'
-export { devVariables, writeDevEnv } from './stack/dev-env.ts'
-export { formatLine } from './stack/log-view.ts'
+export { writeDevEnv } from './stack/dev-env.ts'
 export type { PlannedService, StackPlan } from './stack/plan-stack.ts'
 export { type ProcessEntry, readProcesses } from './stack/processes-file.ts'
 export { runCli } from './stack/run-cli.ts'
