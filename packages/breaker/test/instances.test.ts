@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { CircuitOpenError, MAX_INSTANCES, type Pass } from '../src/index.ts'
+import { CircuitOpenError, type Pass } from '../src/index.ts'
+import { MAX_INSTANCES } from '../src/instances/instance-set.ts'
 import { hashText, isWithinShare, weightOf } from '../src/instances/rendezvous.ts'
 import { type Behaviour, simulate } from './helpers/simulation.ts'
 
