@@ -5,10 +5,11 @@ import type { BreakerState, OutcomeClass, Thresholds, TransitionReason, WindowSu
 
 /** Decides whether chats may use the runtime, and carries their calls. Made by `createFallbackBreaker`. */
 export interface FallbackBreaker {
-  /** Whether chats are to fall back at this moment, and whether an operator ordered so. No I/O, no clock. */
+  /** Whether chats are to fall back at this moment. No I/O, no clock. */
   readonly fallback: boolean
+  /** The state that an operator has ordered; null without such an order. No I/O, no clock. */
   readonly forced: 'open' | 'closed' | null
-  /** May this chat use the runtime now? Takes a permit while only trials may. Total: answers in every state. */
+  /** May this chat use the runtime now? Takes a permit while only trials may. Never throws. */
   admit(sessionId: string): Admission
   /** The same answer without taking anything: for explaining. */
   peek(sessionId: string): Admission
@@ -31,14 +32,19 @@ export interface FallbackBreaker {
   reportHealth(instance: string, isGood: boolean): void
   /** Replaces the list of instances; the first 64 count. */
   setInstances(instances: readonly string[]): void
+  /** Judges by these from now on; the window stays. */
   setThresholds(thresholds: Thresholds): void
   status(): BreakerStatus
   /** Back to closed, with nothing remembered, on every replica. */
   reset(actor: string): Promise<BreakerStatus>
-  /** @throws {RangeError} when `expiresInSeconds` is not above 0 and at most 86400 */
+  /**
+   * Opens or closes on every replica, whatever the evidence says, until the order expires; `auto` ends such an order.
+   * @throws {RangeError} when `expiresInSeconds` is not above 0 and at most 86400
+   */
   force(order: ForceOrder): Promise<BreakerStatus>
   /** Resolves when the state of the other replicas is known, or after 300 ms. */
   ready(): Promise<void>
+  /** Leaves the other replicas, and ends timers and circuits. Calls under way go on. */
   close(): Promise<void>
 }
 
@@ -50,15 +56,19 @@ export interface FallbackBreakerOptions {
   probe: (instance: string, signal: AbortSignal) => Promise<void>
   /** Default: in this process. */
   store?: FallbackStore
+  /** How far back the window goes. Default 300. */
   windowSeconds?: number
+  /** How many calls it holds at most. Default 1000. */
   maxSamples?: number
   /** While false nothing is sent by the breaker itself. Default: always true. */
   mayProbe?: () => boolean
   /** The class of what a call rejects with. Default `classifyError`. */
   classify?: (error: unknown) => OutcomeClass
+  /** The state has changed, for all or for this replica alone. */
   onTransition?: (transition: Transition) => void
   /** An instance gets calls again, or no more; `why` it was or is out. */
   onInstance?: (instance: string, isUp: boolean, why: VoteReason | '') => void
+  /** A probe has ended. */
   onProbe?: (instance: string, succeeded: boolean) => void
   /** opossum has turned a call away. */
   onRejected?: (instance: string) => void
@@ -69,6 +79,7 @@ export interface FallbackBreakerOptions {
   random?: () => number
 }
 
+/** The answer to whether a chat may use the runtime. */
 export type Admission = Pass | Refusal
 
 /** A chat may use the runtime. */
@@ -103,13 +114,19 @@ export interface CallOptions {
 }
 
 export interface CallDetails extends CallOptions {
+  /** From its begin to its end. */
   latencyMs: number
+  /** From its begin to its first token; absent when none came. */
   firstTokenMs?: number
 }
 
+/** What an operator orders. */
 export interface ForceOrder {
+  /** `open`: no chat uses the runtime; `closed`: all may; `auto`: the evidence decides again. */
   mode: 'open' | 'closed' | 'auto'
+  /** In the operator's words. */
   reason: string
+  /** Who orders it. */
   actor: string
   /** Default 3600. */
   expiresInSeconds?: number
@@ -141,11 +158,13 @@ export interface Transition {
 
 /** The figures that justified a change. */
 export interface TransitionEvidence extends WindowSummary {
+  /** The figure behind the reason and what it exceeded: a rate 0..1, milliseconds, or votes of live replicas. */
   value: number
   threshold: number
   /** Replicas that had left the runtime by themselves, of the live ones. */
   votes: number
   live: number
+  /** Finished trials and probes, and how many of them failed. */
   trials: number
   failedTrials: number
   /** Opens in a row. */
@@ -166,9 +185,11 @@ export interface BreakerStatus {
   /** Open: when trials begin at the latest. */
   nextProbeAt: number | null
   forced: { mode: 'open' | 'closed'; actor: string; reason: string; expiresAt: number } | null
-  /** Of the sessions that may use the runtime, while it comes back. */
+  /** The share of the sessions, 0..1, that may use the runtime while it comes back; 1 otherwise. */
   rampShare: number
+  /** Half open: trials that have ended, those needed to close, permits given to all replicas and unused here. */
   trials: { results: number; failed: number; needed: number; permitsOut: number; permitsHeld: number }
+  /** Opens in a row. */
   streak: number
   window: WindowSummary & { seconds: number; maxSamples: number }
   thresholds: Thresholds
@@ -178,16 +199,22 @@ export interface BreakerStatus {
   degraded: boolean
   /** Why the shared state could not be reached the last time; empty when it could. */
   storeProblem: string
+  /** Replicas that were heard of lately, this one included. */
   replicas: number
 }
 
+/** One runtime instance as this replica sees it. */
 export interface InstanceStatus {
   url: string
+  /** Whether it gets calls. */
   isUp: boolean
-  /** Why it gets no calls. */
+  /** Why it was taken out; empty when it was not. */
   out: VoteReason | ''
+  /** Calls of this replica. */
   inFlight: number
+  /** In a row, since it last answered. */
   hardErrors: number
+  /** In a row. */
   failedHealthChecks: number
   /** When an ejection for hard errors ends; null without one. */
   ejectedUntil: number | null

@@ -1,6 +1,7 @@
 import type { ErrorOrigin, ExecutionErrorCode } from '@semibot/chat-protocol'
 import type { OutcomeClass } from './types.ts'
 
+/** What each code says when the runtime is at fault. */
 const RUNTIME_FAULTS: Record<ExecutionErrorCode, OutcomeClass> = {
   RUNTIME_UNAVAILABLE: 'hard_error',
   RUNTIME_STALLED: 'hard_error',

@@ -18,6 +18,7 @@ export interface StoreContext {
   onUpdate: (update: StoreUpdate) => void
 }
 
+/** What a replica says of itself with each message. */
 export interface SelfReport {
   /** Why this replica does not use the runtime by itself; empty while it does. */
   vote: VoteReason | ''
@@ -27,6 +28,7 @@ export interface SelfReport {
   healthRecovered: boolean
 }
 
+/** What one look at the state has brought. */
 export interface StoreUpdate {
   /** What changed since the last update, oldest first. Times on the local clock. */
   changes: Change[]
@@ -71,6 +73,7 @@ export interface FallbackStore {
   readonly live: number
   /** The sums that decide. */
   counts(): WindowCounts
+  /** Notes what happened; told with the next look, or at once when it is urgent. */
   report(news: News): void
   /** Carries an operator's order out; resolves when it holds here, whether or not others could be told. */
   order(command: Command): Promise<void>
