@@ -15,11 +15,22 @@ export const usageSchema = z.object({
   reasoningTokens: count.optional()
 })
 
+/** Why a text ended: the model was done, a bound cut it, a filter did, it wanted tools, or what nobody has named. */
 export const FINISH_REASONS = ['stop', 'length', 'content_filter', 'tool_calls', 'other'] as const
+
+/** How far a step of a plan is. */
 export const STEP_STATUSES = ['pending', 'running', 'completed', 'failed', 'skipped'] as const
+
+/** Where a tool comes from. */
 export const TOOL_SOURCES = ['builtin', 'mcp', 'skill', 'agent'] as const
+
+/** What running a tool changes: nothing, the same however often it is run with one key, or something each time. */
 export const TOOL_EFFECTS = ['none', 'idempotent', 'unsafe'] as const
+
+/** How a tool call ended; `unknown`: whether it took effect, nobody knows. */
 export const TOOL_STATUSES = ['ok', 'error', 'denied', 'timeout', 'unknown'] as const
+
+/** Who ended an execution before its time: its user, the loss of its client, an operator, or a process that stops. */
 export const CANCEL_REASONS = ['user', 'disconnect', 'admin', 'shutdown'] as const
 
 const finishReason = z.enum(FINISH_REASONS)

@@ -40,6 +40,7 @@ export const agent2uiStartSchema = z.object({ agentId: agentReferenceSchema.opti
 /** Body of `POST /api/v1/chat/sessions/:sessionId` (Agent2UI frames). */
 export const agent2uiContinueSchema = z.object({ message, parentMessageId: idSchema.optional() })
 
+/** How far an execution is; the last three are final. */
 export const EXECUTION_STATUSES = ['running', 'waiting_approval', 'completed', 'failed', 'cancelled'] as const
 
 /** `data` of `GET /api/v1/chat/executions/:id`. */

@@ -36,6 +36,7 @@ export const REQUEST_ERROR_CODES = [
   'INTERNAL'
 ] as const
 
+/** Every code that a client or an operator may meet. */
 export const ERROR_CODES = [...EXECUTION_ERROR_CODES, ...REQUEST_ERROR_CODES] as const
 
 export type ExecutionErrorCode = (typeof EXECUTION_ERROR_CODES)[number]

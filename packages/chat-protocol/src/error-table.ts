@@ -32,6 +32,7 @@ export const ERROR_CLASS_TEXT: Readonly<Record<ErrorClass, string>> = {
 /** How the breaker takes a failure of the runtime with this code: a lost service, a rate, or not at all. */
 export type ErrorEvidence = 'unavailable' | 'error_rate' | 'timeout_rate' | 'none'
 
+/** What is said about one code. */
 export interface ErrorTraits {
   class: ErrorClass
   /** HTTP status when the error is the whole answer. */

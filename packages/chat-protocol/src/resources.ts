@@ -3,6 +3,7 @@ import { agentReferenceSchema } from './ids.ts'
 import { LIMITS } from './limits.ts'
 import { safeText, shortText } from './text.ts'
 
+/** How far a message is: being written, whole, cut off by a failure with text, failed without any, or cancelled. */
 export const MESSAGE_STATUSES = ['streaming', 'complete', 'partial', 'failed', 'cancelled'] as const
 export type MessageStatus = (typeof MESSAGE_STATUSES)[number]
 
@@ -14,6 +15,7 @@ export const pageQuerySchema = z.object({
 
 const title = safeText(1, 200)
 
+/** A session, as every answer shows it. Times are ISO 8601. */
 export const sessionSchema = z.object({
   id: z.string(),
   agentId: z.string(),
@@ -22,12 +24,17 @@ export const sessionSchema = z.object({
   createdAt: z.string(),
   updatedAt: z.string()
 })
+
+/** Body of `POST /api/v1/sessions`. */
 export const createSessionSchema = z.strictObject({
   agentId: agentReferenceSchema.optional(),
   title: title.optional()
 })
+
+/** Body of `PATCH /api/v1/sessions/:sessionId`; null takes the title away. */
 export const updateSessionSchema = z.strictObject({ title: title.nullable() })
 
+/** A message of a session. `seq` is its place there, from 1. */
 export const messageSchema = z.object({
   id: z.string(),
   seq: z.int(),
@@ -49,6 +56,7 @@ const agentFields = {
   tools: toolNames
 }
 
+/** An agent of an organisation. */
 export const agentSchema = z.object({
   id: z.string(),
   slug: z.string(),
@@ -62,6 +70,8 @@ export const agentSchema = z.object({
   createdAt: z.string(),
   updatedAt: z.string()
 })
+
+/** Body of `POST /api/v1/agents`. */
 export const createAgentSchema = z.strictObject({
   slug,
   name: agentFields.name,
@@ -71,6 +81,8 @@ export const createAgentSchema = z.strictObject({
   maxTokens: agentFields.maxTokens.default(null),
   tools: agentFields.tools.default([])
 })
+
+/** Body of `PATCH /api/v1/agents/:agentId`: what is left out stays. */
 export const updateAgentSchema = z.strictObject({
   name: agentFields.name.optional(),
   systemPrompt: agentFields.systemPrompt.optional(),
@@ -90,6 +102,8 @@ export const createTokenSchema = z.strictObject({
   userId: externalUserIdSchema,
   expiresInSeconds: z.int().min(60).max(86_400).default(3600)
 })
+
+/** `data` of the answer to `POST /api/v1/tokens`. */
 export const tokenSchema = z.object({ token: z.string(), expiresAt: z.string(), userId: z.string() })
 
 export type Session = z.infer<typeof sessionSchema>
