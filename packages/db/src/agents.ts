@@ -5,6 +5,7 @@ import type { Database } from './schema.ts'
 import { namingDuplicates } from './unique-violation.ts'
 import { isUuid } from './uuid-time.ts'
 
+/** An agent of an organisation. */
 export interface Agent {
   id: string
   slug: string
@@ -45,7 +46,7 @@ const COLUMNS = [
   'updated_at as updatedAt'
 ] as const
 
-/** @throws AlreadyExistsError when the organisation has an agent of this slug. */
+/** Creates an agent. @throws AlreadyExistsError when the organisation has one of this slug */
 export async function createAgent(
   db: Kysely<Database>,
   orgId: string,

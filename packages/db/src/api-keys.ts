@@ -3,6 +3,7 @@ import { type Kysely, sql } from 'kysely'
 import type { ApiKeyRole, Database } from './schema.ts'
 import { namingDuplicates } from './unique-violation.ts'
 
+/** A key without its text, which is stored nowhere. */
 export interface ApiKey {
   id: string
   name: string

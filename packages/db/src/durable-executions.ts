@@ -11,6 +11,7 @@ export interface DurableRunRef {
   epoch: number
 }
 
+/** A run that enters the journal. */
 export interface NewDurableRun extends Omit<DurableRunRef, 'epoch'> {
   sessionId: string
   messageId: string
@@ -34,6 +35,7 @@ export interface RecordedStep {
   status?: string | undefined
 }
 
+/** How far a run is; all but `running` are final. */
 export type DurableStatus = 'running' | 'completed' | 'failed' | 'cancelled'
 
 /** What a process gets that wants to take a run over. */

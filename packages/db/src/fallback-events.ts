@@ -27,6 +27,7 @@ export interface FallbackEvent {
   createdAt: Date
 }
 
+/** What is stored of an event; what is left out is empty, or as said. */
 export interface NewFallbackEvent {
   /** UUIDv7; an event whose id is stored already is not stored again. Default: a new one. */
   id?: string | undefined
@@ -57,6 +58,7 @@ const COLUMNS = [
   'created_at as createdAt'
 ] as const
 
+/** Stores an event and gives it back; one whose id is stored already stays as it is. */
 export async function insertFallbackEvent(db: Kysely<Database>, event: NewFallbackEvent): Promise<FallbackEvent> {
   return await db
     .insertInto('fallback_events')

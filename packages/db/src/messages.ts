@@ -4,6 +4,7 @@ import { type Page, type PageRequest, rowsToFetch, toPage } from './page.ts'
 import type { Database, MessageRole, MessageStatus } from './schema.ts'
 import { getSession } from './sessions.ts'
 
+/** A message of a session. `seq` is its place there, from 1. */
 export interface Message {
   id: string
   sessionId: string

@@ -8,6 +8,7 @@ export interface MonthPartition {
   to: Date
 }
 
+/** What `ensurePartitions` has done. */
 export interface PartitionReport {
   /** Names of the partitions made now. */
   created: string[]

@@ -12,9 +12,11 @@ export interface RetentionOptions {
   dryRun?: boolean | undefined
   /** Rows deleted per transaction. Default 5000. */
   batch?: number | undefined
+  /** Default: the clock of this process. */
   now?: Date | undefined
 }
 
+/** What a run of `retention` has removed, or would remove. */
 export interface RetentionReport {
   cutoff: Date
   dryRun: boolean

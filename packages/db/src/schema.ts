@@ -7,12 +7,13 @@ type Nullable<T> = ColumnType<T | null, T | null | undefined, T | null>
 type Json = JSONColumnType<object>
 type NullableJson = ColumnType<unknown, string | null | undefined, string | null>
 
+// Closed sets of columns, equal to those of chat-protocol where it has them.
 export type ExecutionStatus = 'running' | 'waiting_approval' | 'completed' | 'failed' | 'cancelled'
 export type MessageStatus = 'streaming' | 'complete' | 'partial' | 'failed' | 'cancelled'
 export type MessageRole = 'user' | 'assistant' | 'system' | 'tool'
-/** chat-protocol's modes: who answered. */
+/** Who answered. */
 export type ChatMode = 'direct_llm' | 'runtime_orchestrator'
-/** chat-protocol's reasons why an answer ended. */
+/** Why an answer ended. */
 export type FinishReason = 'stop' | 'length' | 'content_filter' | 'tool_calls' | 'other'
 export type ApiKeyRole = 'admin' | 'member'
 

@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import type { Database } from './schema.ts'
 import { storableText } from './storable-text.ts'
 
+/** A tool call as it is stored. */
 export interface ToolCall {
   id: string
   executionId: string
@@ -18,6 +19,7 @@ export interface ToolCall {
   endedAt: Date | null
 }
 
+/** What is known of a tool call when it begins. */
 export interface StartedToolCall {
   executionId: string
   /** The model's id of the call; unique in its execution. */
@@ -28,9 +30,11 @@ export interface StartedToolCall {
   input: unknown
 }
 
+/** How a tool call ended. */
 export interface FinishedToolCall {
   executionId: string
   id: string
+  /** chat-protocol's tool statuses. */
   status: 'ok' | 'error' | 'denied' | 'timeout' | 'unknown'
   output?: unknown
   error?: { code: string; message: string } | undefined

@@ -23,8 +23,10 @@ export const EXECUTION_ERROR_CODES = [
 /** How a chat request ended for the person who sent it. */
 export const REQUEST_OUTCOMES = ['success', 'error', 'rejected', 'cancelled'] as const
 
+/** Which tokens are counted. */
 export const TOKEN_TYPES = ['input', 'output'] as const
 
+/** Equal to BREAKER_STATES of @semibot/breaker. */
 export const BREAKER_STATES = ['closed', 'open', 'half_open'] as const
 
 /** Why the product state changed. Equal to TRANSITION_REASONS of @semibot/breaker. */
@@ -42,6 +44,7 @@ export const TRANSITION_REASONS = [
 /** Why direct_llm answered a chat that the runtime should have: the code of the failed attempt, or why none was made. */
 export const FALLBACK_EXECUTION_REASONS = [...EXECUTION_ERROR_CODES, ...TRANSITION_REASONS, 'half_open'] as const
 
+/** How a probe of the runtime ended. */
 export const PROBE_RESULTS = ['success', 'error'] as const
 
 /** `completed`: it gave an answer, which nobody has compared yet. `skipped`: there was no room for it. */
@@ -59,6 +62,7 @@ export const SHED_REASONS = [
 /** `plan`: a step of the plan, which is all tools of one turn; `tool`: each of them; `llm`: a model call. */
 export const STEPS = ['plan', 'tool', 'llm'] as const
 
+/** How a tool call ended. Equal to TOOL_STATUSES of @semibot/chat-protocol. */
 export const TOOL_OUTCOMES = ['ok', 'error', 'denied', 'timeout', 'unknown'] as const
 
 /** `unavailable`: nothing was sent, or the server refused it; `stopped`: given up by its timeout, or with its execution. */
@@ -67,6 +71,7 @@ export const MCP_CALL_OUTCOMES = ['ok', 'error', 'unavailable', 'unknown', 'stop
 /** What became of a span that ended: `failed`: the collector did not take it; `dropped`: too many were waiting. */
 export const SPAN_OUTCOMES = ['exported', 'failed', 'dropped'] as const
 
+/** What a connection of a pool does. */
 export const POOL_STATES = ['idle', 'used'] as const
 
 /** `down`: not connected, or not yet. */
@@ -121,10 +126,15 @@ export const LATENCY_BUCKETS_MS = [
   90_000, 120_000, 180_000, 240_000, 300_000
 ] as const
 
-// Seconds, but for the output rate, which is tokens per second.
+/** Time to the first token, seconds. */
 export const FIRST_TOKEN_BUCKETS = [0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10, 20, 30, 60] as const
+/** Tokens per second. */
 export const OUTPUT_RATE_BUCKETS = [1, 2, 5, 10, 20, 30, 40, 50, 75, 100, 150, 200, 400] as const
+/** HTTP requests that a service answers, seconds. */
 export const HTTP_BUCKETS = [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 300] as const
+/** Steps of an agent, seconds. */
 export const STEP_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120, 300] as const
+/** Round trips to PostgreSQL and Redis, seconds. */
 export const DEPENDENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5] as const
+/** Health checks of the runtime, seconds. */
 export const HEALTH_BUCKETS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1] as const

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { findCgroups, readText } from './cgroups.ts'
 
+/** How full a control group is. */
 export interface MemoryUse {
   usedBytes: number
   limitBytes: number

@@ -39,8 +39,10 @@ export * from './label-values.ts'
 /** The values of a label: all of them, or `open` when they come from configuration and code, under a bound. */
 export type LabelValues = readonly string[] | 'open'
 
+/** The types of the Prometheus text format that are used. */
 export type MetricType = 'counter' | 'gauge' | 'histogram'
 
+/** One metric, without a registry. */
 export interface MetricDefinition<
   Type extends MetricType = MetricType,
   Labels extends Record<string, LabelValues> = Record<string, LabelValues>

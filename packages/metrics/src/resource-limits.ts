@@ -2,6 +2,7 @@ import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { findCgroups, readText } from './cgroups.ts'
 
+/** What a process may use. */
 export interface ResourceLimits {
   /** Cores, fractions included. */
   cpuCores: number

@@ -30,6 +30,7 @@ export function readProcesses(home: string): ProcessEntry[] {
   }
 }
 
+/** No process of this folder runs any more. */
 export function removeProcesses(home: string): void {
   rmSync(join(home, 'processes.json'), { force: true })
 }
