@@ -10,5 +10,12 @@ export {
 export { MISSING_PROMETHEUS, missingPrometheus } from './test/prometheus.ts'
 export { MISSING_REDIS, missingRedis, testRedisUrl } from './test/redis.ts'
 export { bareEnvironment, type TestScope } from './test/scope.ts'
-export { startApi, startRuntime, startSimulator, type TestService, type TestSimulator } from './test/services.ts'
+export {
+  type SimulatorCall,
+  startApi,
+  startRuntime,
+  startSimulator,
+  type TestService,
+  type TestSimulator
+} from './test/services.ts'
 export { type WaitOptions, waitFor } from './wait-for.ts'

@@ -40,8 +40,7 @@ for (const name of ['openai-compatible', 'openai'] as const) {
     const headers = { traceparent: '00-1-2-01' }
     const answer = await streamAll(provider, { model: 'simulator', messages: [...messages] }, { headers })
     t.equal(answer.text, 'Your name is Ada.')
-    const calls = await (await fetch(`${simulator.baseUrl.replace('/v1', '')}/control/calls`)).json()
-    t.match((calls as object[]).at(-1), { headers, messages })
+    t.match((await simulator.calls()).at(-1), { headers, messages })
     const { text: whole } = await streamAll(provider, ask('Tell me more'))
     const continueFrom = whole.slice(0, 20)
     t.equal(continueFrom + (await streamAll(provider, ask('Tell me more', { continueFrom }))).text, whole)

@@ -16,6 +16,16 @@ export interface TestService {
   stop(): Promise<void>
 }
 
+/** What the simulator keeps of a call. */
+export interface SimulatorCall {
+  model: string
+  messages: { role: string; content: string }[]
+  /** Names of the tools that were offered. */
+  tools: string[]
+  /** Those that callers pass on, such as traceparent; never the authorization. */
+  headers: Record<string, string>
+}
+
 /** The model simulator; `baseUrl` ends in `/v1`, ready for LLM_BASE_URL. */
 export interface TestSimulator extends TestService {
   /** Sets faults, delays and variation for the calls that follow (POST /control). */
@@ -24,6 +34,8 @@ export interface TestSimulator extends TestService {
   reset(): Promise<void>
   /** Counters: open, started, completed, aborted, ... */
   stats(): Promise<Record<string, number>>
+  /** The newest 50 calls, oldest first. */
+  calls(): Promise<SimulatorCall[]>
 }
 
 /** Starts the simulator on a free port; it is stopped at teardown. `env` is added to a bare environment. */
@@ -35,7 +47,8 @@ export async function startSimulator(t: TestScope, env: Record<string, string> =
     baseUrl: `${baseUrl}/v1`,
     control: async (settings) => void (await call(`${baseUrl}/control`, settings)),
     reset: async () => void (await call(`${baseUrl}/control/reset`, {})),
-    stats: async () => (await call(`${baseUrl}/control/stats`)) as Record<string, number>
+    stats: async () => (await call(`${baseUrl}/control/stats`)) as Record<string, number>,
+    calls: async () => (await call(`${baseUrl}/control/calls`)) as SimulatorCall[]
   }
 }
 
