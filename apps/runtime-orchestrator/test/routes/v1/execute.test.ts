@@ -1,30 +1,11 @@
 import { startSimulator } from '@semibot/stack/test'
 import t from 'tap'
-import {
-  ALL_TOOLS,
-  lastOf,
-  makeRequest,
-  makeToolRequest,
-  post,
-  readStream,
-  run,
-  shapeOf
-} from '../../helpers/execute.ts'
+import { lastOf, makeRequest, makeToolRequest, post, readStream, run, shapeOf } from '../../helpers/execute.ts'
 import { fastest } from '../../helpers/fastest.ts'
 import { startApp } from '../../helpers/start-app.ts'
 
 const simulator = await startSimulator(t, { SIMULATOR_GAP_MS: '1' })
 const { origin, log } = await startApp(t, { LLM_BASE_URL: simulator.baseUrl })
-
-async function calls() {
-  const response = await fetch(new URL('/control/calls', simulator.baseUrl))
-  return (await response.json()) as {
-    messages: { role: string; content: string }[]
-    tools: string[]
-    headers: Record<string, string>
-    model: string
-  }[]
-}
 
 t.test('an agent without tools answers with one model call', async (t) => {
   const request = makeRequest('Hello [[sim:say=Good morning to you.]]')
@@ -72,125 +53,6 @@ t.test('an agent without tools answers with one model call', async (t) => {
   t.ok(completed.usage.inputTokens > 0 && completed.usage.outputTokens > 0, 'usage is what the model counted')
 })
 
-t.test('an agent with tools computes 17*23', async (t) => {
-  const request = makeToolRequest('What is 17*23?', { agent: { systemPrompt: 'You compute.' } })
-  const events = await run(origin, request)
-  t.same(shapeOf(events), [
-    'execution.started',
-    'usage.updated',
-    'plan.updated',
-    'tool.started',
-    'tool.finished',
-    'step.updated',
-    'message.started',
-    'message.delta',
-    'usage.updated',
-    'message.completed',
-    'execution.completed'
-  ])
-  const [started] = events.filter(({ type }) => type === 'tool.started')
-  const [finished] = events.filter(({ type }) => type === 'tool.finished')
-  t.match(started, {
-    name: 'calculator',
-    source: 'builtin',
-    effect: 'none',
-    stepId: 'step-1',
-    input: { expression: '17*23' }
-  })
-  t.match(finished, { status: 'ok', output: '391' })
-  t.equal((finished as { toolCallId: string }).toolCallId, (started as { toolCallId: string }).toolCallId)
-  t.match(
-    events.find(({ type }) => type === 'message.completed'),
-    { content: /391/ }
-  )
-  t.match(
-    events.find(({ type }) => type === 'plan.updated'),
-    { planId: `plan-${request.executionId}`, steps: [{ id: 'step-1', title: 'Use calculator', status: 'running' }] }
-  )
-  t.match(
-    events.find(({ type }) => type === 'step.updated'),
-    { stepId: 'step-1', status: 'completed' }
-  )
-
-  const usages = events.flatMap((event) => (event.type === 'usage.updated' ? [event.totalTokens] : []))
-  t.ok(usages[1]! > usages[0]!, 'usage grows with each model call')
-  t.equal(lastOf(events, 'execution.completed').usage.totalTokens, usages[1], 'and its last value is the sum')
-
-  const [first, second] = (await calls()).slice(-2)
-  t.same(first?.tools, [...ALL_TOOLS, 'update_plan'], 'the model is offered the tools of the agent, and to plan')
-  t.match(first?.messages, [
-    { role: 'system', content: /^You compute\.\n\nResults of tools / },
-    { role: 'user', content: 'What is 17*23?' }
-  ])
-  t.same(
-    second?.messages.at(-1),
-    { role: 'tool', content: '<tool_output status="ok">\n391\n</tool_output>' },
-    'and is shown the result as data of a tool'
-  )
-})
-
-t.test('an agent with tools that needs none answers in one step', async (t) => {
-  const events = await run(origin, makeToolRequest('Hello there'))
-  t.notOk(events.some(({ type }) => type.startsWith('tool.') || type === 'plan.updated'))
-  t.match(lastOf(events, 'execution.completed'), { finishReason: 'stop' })
-})
-
-t.test('tools that are asked for together run together', async (t) => {
-  const events = await run(origin, makeToolRequest('What is 2*3 and 4*5? And what is the time in Asia/Shanghai?'))
-  const kinds = events.flatMap(({ type }) => (type.startsWith('tool.') ? [type] : []))
-  t.same(kinds, [...Array(3).fill('tool.started'), ...Array(3).fill('tool.finished')], 'all begin before one ends')
-  const outputs = events.flatMap((event) => (event.type === 'tool.finished' ? [event.output] : []))
-  t.match(outputs, ['6', '20', /\+08:00 \(\w+, Asia\/Shanghai\)$/])
-  t.equal(events.filter(({ type }) => type === 'plan.updated').length, 1, 'as one step')
-})
-
-t.test('several rounds of tools are several steps', async (t) => {
-  const events = await run(origin, makeToolRequest('What is 2*3? [[sim:steps=3]]'))
-  const updates = events.flatMap((event) => (event.type === 'step.updated' ? [event.stepId] : []))
-  t.same(updates, ['step-1', 'step-2', 'step-3'])
-  const plans = events.flatMap((event) =>
-    event.type === 'plan.updated' ? [event.steps.map(({ status }) => status)] : []
-  )
-  t.same(plans.at(-1), ['completed', 'completed', 'running'])
-  lastOf(events, 'execution.completed')
-})
-
-t.test('a plan that the model makes is shown, and followed', async (t) => {
-  const message = 'What is 2*3? [[sim:plan=Compute;Check;Answer]][[sim:steps=2]]'
-  const events = await run(origin, makeToolRequest(message))
-  const plans = events.filter(({ type }) => type === 'plan.updated')
-  t.match(plans, [
-    {
-      steps: [
-        { id: 'step-1', title: 'Compute', status: 'running' },
-        { id: 'step-2', title: 'Check', status: 'pending' },
-        { id: 'step-3', title: 'Answer', status: 'pending' }
-      ]
-    }
-  ])
-  t.equal(plans.length, 1, 'once; what changes later are its steps')
-  const updates = events.flatMap((event) => (event.type === 'step.updated' ? [[event.stepId, event.status]] : []))
-  t.same(updates, [
-    ['step-1', 'completed'],
-    ['step-2', 'running'],
-    ['step-2', 'completed'],
-    ['step-3', 'skipped']
-  ])
-  const steps = events.flatMap((event) => (event.type === 'tool.started' ? [[event.name, event.stepId]] : []))
-  t.same(
-    steps,
-    [
-      ['calculator', 'step-1'],
-      ['calculator', 'step-2']
-    ],
-    'tools belong to the step that runs, and telling a plan is no tool call of the user'
-  )
-  t.match(
-    events.find(({ type }) => type === 'message.completed'),
-    { content: /2\*3 = 6/ }
-  )
-})
-
 t.test('what the model reasons is passed on', async (t) => {
   for (const request of [makeRequest('Hi [[sim:reasoning]]'), makeToolRequest('Hi [[sim:reasoning]]')]) {
     const events = await run(origin, request)
@@ -207,7 +69,7 @@ t.test('both kinds of agents see the same history', async (t) => {
   const agent = { systemPrompt: 'Be brief.' }
   await run(origin, makeRequest('What did I say before?', { history, agent }))
   await run(origin, makeToolRequest('What did I say before?', { history, agent }))
-  const [plain, withTools] = (await calls()).slice(-2)
+  const [plain, withTools] = (await simulator.calls()).slice(-2)
   t.same(plain?.messages, [
     { role: 'system', content: 'Be brief.' },
     ...history,
@@ -227,7 +89,7 @@ t.test('model, trace and attempt are handed on', async (t) => {
     const events = await readStream(response).all()
     t.match(events[0], { model: 'simulator-2', attempt: 2, traceId: '0af7651916cd43dd8448eb211c80319c' })
     t.equal(lastOf(events, 'execution.completed').attempts, 2)
-    const call = (await calls()).at(-1)
+    const call = (await simulator.calls()).at(-1)
     t.match(call, { model: 'simulator-2', headers: { traceparent: /^00-0af7651916cd43dd8448eb211c80319c-/ } })
   }
   const broken = await run(origin, makeRequest('Hello'), { headers: { traceparent: 'nonsense' } })
