@@ -1,5 +1,5 @@
 import { ConfigError } from '@semibot/config'
-import { DatabaseError, DatabaseUnavailableError } from '@semibot/db'
+import { DatabaseUnavailableError } from '@semibot/db'
 
 /** The command line is fine, but the command could not be done. */
 export const EXIT_FAILED = 1
@@ -51,6 +51,5 @@ export function describeFailure(error: unknown): { message: string; exitCode: nu
       exitCode: EXIT_FAILED
     }
   }
-  if (error instanceof DatabaseError) return { message, exitCode: EXIT_FAILED }
   return { message, exitCode: EXIT_FAILED }
 }

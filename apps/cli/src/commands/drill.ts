@@ -1,9 +1,10 @@
 import { Argument, Command } from 'commander'
 import type { Cli } from '../cli.ts'
-import { describeChats, runDrill, seconds } from '../drill/run-drill.ts'
+import { describeChats, runDrill } from '../drill/run-drill.ts'
 import type { DrillReport } from '../drill/scenario.ts'
 import { SCENARIOS } from '../drill/scenarios.ts'
 import { CliError } from '../failure.ts'
+import { seconds } from '../seconds.ts'
 import { stackTools } from '../stack-tools.ts'
 
 interface DrillFlags {

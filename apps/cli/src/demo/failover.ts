@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { CliError } from '../failure.ts'
 import { createOperatorApi, type OperatorApi } from '../operator-api.ts'
+import { seconds } from '../seconds.ts'
 import { askOnce, streamChat } from './chat.ts'
 import type { RunningStack } from './find-running-stack.ts'
 import { runtimeLogLines } from './log-lines.ts'
@@ -130,8 +131,4 @@ async function until<T>(
     if (performance.now() >= end) throw new CliError(`waited ${limitMs / 1000} s for ${what}`)
     await pause(POLL_MS)
   }
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`
 }

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { CliError } from '../failure.ts'
+import { seconds } from '../seconds.ts'
 import type { StackTools } from '../stack-tools.ts'
 import { type DrillSite, openDrillSite } from './drill-site.ts'
 import { startLoad, total } from './load.ts'
@@ -154,11 +155,6 @@ function describe({ view, what, withinMs, afterMs, evidence }: Seen): string {
   const label = `${view.padEnd(8)}  ${what}`
   if (afterMs === null) return `  MISSING  ${label}, not within ${seconds(withinMs)}`
   return `  ok ${seconds(afterMs).padStart(8)}  ${label}: ${evidence}`
-}
-
-/** `12.3 s`. */
-export function seconds(milliseconds: number): string {
-  return `${(milliseconds / 1000).toFixed(1)} s`
 }
 
 /** One line about the chats of a drill. */
