@@ -1,5 +1,6 @@
 import { Pool } from 'undici'
-import { quantile, type RequestLoad, type RequestResult } from './types.ts'
+import { quantile } from './quantiles.ts'
+import type { RequestLoad, RequestResult } from './types.ts'
 
 const body = JSON.stringify({ message: 'How much is it? '.repeat(20), stream: false })
 

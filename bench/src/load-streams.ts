@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net'
-import { quantile, type StreamLoad, type StreamResult } from './types.ts'
+import { quantile } from './quantiles.ts'
+import type { StreamLoad, StreamResult } from './types.ts'
 
 const body = JSON.stringify({ message: 'How much is it? '.repeat(20), stream: true })
 /** Starts of streams are spread over this time. */

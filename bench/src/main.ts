@@ -9,8 +9,8 @@ import { startSystems } from './systems.ts'
 
 const USAGE = `The api against a bare relay ("pipe"), side by side in one run.
 
-  npm run bench                 about 4 minutes: five rounds of everything
-  npm run bench -- --quick      under a minute: one round, 100 and 500 streams
+  npm run bench                 about five minutes: five rounds of everything
+  npm run bench -- --quick      about a minute: one round, 100 and 500 streams
   npm run bench -- --json FILE  also writes the figures as JSON
 
 Exits with 1 when a round lost chunks or had errors.`

@@ -2,11 +2,11 @@ import { cpus } from 'node:os'
 import { agentCallAttributes, modelCallAttributes, modelResultAttributes, NO_TRACING } from '@semibot/service-kit'
 import { freePort, startTraceCollector } from '@semibot/stack'
 import { Client } from 'undici'
-import { median } from './print-table.ts'
 import { usageOf } from './process-usage.ts'
+import { median, quantile } from './quantiles.ts'
 import { pin, runLoad } from './run-load.ts'
 import { type System, startSystems } from './systems.ts'
-import { quantile, type RequestResult } from './types.ts'
+import type { RequestResult } from './types.ts'
 
 /**
  * What observing the api costs: traces off, on, sampled and without their collector, in CPU time per chat; and a

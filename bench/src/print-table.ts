@@ -1,4 +1,5 @@
 import type { Figure } from './measure.ts'
+import { median } from './quantiles.ts'
 
 /** One line per figure: each system's median (min - max), and the api as a multiple of the pipe. */
 export function printTable(figures: Figure[]): void {
@@ -22,14 +23,6 @@ function show(figure: Figure | undefined): string {
   const { values, errors } = figure
   const range = values.length > 1 ? ` (${round(Math.min(...values))} - ${round(Math.max(...values))})` : ''
   return `${round(median(values))}${range}${errors > 0 ? ` ${errors} errors!` : ''}`
-}
-
-/** The value in the middle; of an even number of them the mean of the two. */
-export function median(values: number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const upper = sorted[middle] ?? Number.NaN
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2
 }
 
 function round(value: number): string {

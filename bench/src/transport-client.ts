@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { openEventStream } from '@semibot/chat-protocol/event-stream'
 import { Agent } from 'undici'
-import { quantile } from './types.ts'
+import { quantile } from './quantiles.ts'
 
 export interface TransportLoad {
   origin: string

@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { ENTRIES, freePort, REPOSITORY_ROOT, SOURCE_FLAGS, startProcess, waitFor } from '@semibot/stack'
 import { makeCertificate } from '@semibot/stack/test'
-import { median } from './print-table.ts'
 import { usageOf } from './process-usage.ts'
+import { median } from './quantiles.ts'
 import type { TransportLoad, TransportResult } from './transport-client.ts'
 
 const USAGE = `A runtime against a bare relay, HTTP/2 against HTTP/1.1 between api and runtime, and two workers against one, side by

@@ -13,7 +13,7 @@ export interface RequestLoad extends Target {
   durationMs: number
 }
 
-/** Streams that are all open at the same time, one after the other on each place until the time is over. */
+/** Streams that are all open at the same time, each until it has brought its chunks. */
 export interface StreamLoad extends Target {
   kind: 'streams'
   streams: number
@@ -39,10 +39,4 @@ export interface StreamResult {
   firstByteP99Ms: number
   lagP50Ms: number
   lagP99Ms: number
-}
-
-/** The value below which the share of the sorted values lies. */
-export function quantile(sorted: ArrayLike<number>, share: number): number {
-  if (sorted.length === 0) return Number.NaN
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }

@@ -18,11 +18,11 @@ const answer = JSON.stringify({
 
 const open = new Map<ServerResponse, number>()
 
-/** `time` is milliseconds since the epoch with microseconds, the same clock in every process. */
 function frame(content: string, finish: string | null): string {
   return `data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,"model":"bench","choices":[{"index":0,"delta":{"content":${JSON.stringify(content)}},"finish_reason":${JSON.stringify(finish)}}]}\n\n`
 }
 
+/** Milliseconds since the epoch, with microseconds behind the point: the same clock in every process. */
 function time(): string {
   return (performance.timeOrigin + performance.now()).toFixed(3)
 }

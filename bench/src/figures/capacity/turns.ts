@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { createDatabase, createTurnWriter, type DatabaseHandle, findAgent, type TurnWriter } from '@semibot/db'
 import { v7 as uuidv7 } from 'uuid'
 import { usageOf } from '../../process-usage.ts'
-import { quantile } from '../../types.ts'
+import { quantile } from '../../quantiles.ts'
 import { type Figure, type FigureContext, figure, type Scenario } from '../figure.ts'
 
 const ASKED_PER_SECOND = 1000

@@ -1,5 +1,5 @@
 import { type Finding, openIncident, waitFor } from '@semibot/stack'
-import { quantile } from '../../types.ts'
+import { quantile } from '../../quantiles.ts'
 import { ask, type Service } from '../base.ts'
 import { type Figure, type FigureContext, figure, type Scenario } from '../figure.ts'
 import type { LoadMessage } from '../load/chat-load.ts'

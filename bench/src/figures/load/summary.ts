@@ -1,4 +1,4 @@
-import { quantile } from '../../types.ts'
+import { quantile } from '../../quantiles.ts'
 import type { ChatRecord } from './chat-load.ts'
 
 /** What a load came to. Times in milliseconds. */

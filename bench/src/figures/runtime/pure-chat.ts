@@ -1,7 +1,7 @@
 import { cpus } from 'node:os'
 import { freePort } from '@semibot/stack'
-import { median } from '../../print-table.ts'
 import { usageOf } from '../../process-usage.ts'
+import { median } from '../../quantiles.ts'
 import { pin, runLoad } from '../../run-load.ts'
 import { type System, startPipe, startUpstream } from '../../systems.ts'
 import type { RequestResult, StreamResult } from '../../types.ts'
