@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import type { ChatRecord, LoadMessage } from './chat-load.ts'
-import { checkAnswer } from './check-answer.ts'
+import { ChatReader } from './chat-reader.ts'
 
 /** The clock of every process on this machine, milliseconds since 1970. */
 export function clock(): number {
@@ -25,75 +25,27 @@ const END_OF_BODY = '\r\n0\r\n\r\n'
 export function runChat(options: ChatStreamOptions): Promise<ChatRecord> {
   const { api, apiKey, message, timeoutMs, idle } = options
   return new Promise((resolve) => {
-    const sentAt = clock()
-    const record: ChatRecord = {
-      sentAt,
-      startedAt: 0,
-      endedAt: 0,
-      mode: '',
-      fellBack: false,
-      retracted: false,
-      pauseMs: 0,
-      pausedAt: sentAt,
-      writers: 0,
-      problem: ''
-    }
+    const reader = new ChatReader(message, clock())
     let rest = ''
-    let text = ''
-    let seenAt = sentAt
-    let terminal = ''
     let isOver = false
     let isFirst = true
     const reused = idle.pop()
     const socket = reused ?? connect({ port: Number(api.port), host: api.hostname, noDelay: true })
     const timer = setTimeout(() => finish(`no end within ${timeoutMs} ms`), timeoutMs)
 
-    const sawSomething = (now: number) => {
-      if (now - seenAt > record.pauseMs) {
-        record.pauseMs = now - seenAt
-        record.pausedAt = seenAt
-      }
-      seenAt = now
-    }
-
     function finish(problem: string): void {
       if (isOver) return
       isOver = true
       clearTimeout(timer)
+      const { record } = reader
       record.endedAt = clock()
-      sawSomething(record.endedAt)
+      reader.sawSomething(record.endedAt)
       record.problem = problem
       socket.removeAllListeners()
       socket.on('error', () => {})
       if (problem === '' && rest.endsWith(END_OF_BODY)) keep(socket, idle)
       else socket.destroy()
       resolve(record)
-    }
-
-    function takeFrame(frame: string, now: number): void {
-      const data = frame.slice(frame.indexOf('data: ') + 6)
-      if (data.startsWith('{"type":"message.delta"')) {
-        sawSomething(now)
-        text += (JSON.parse(data) as { delta: string }).delta
-      } else if (data.startsWith('{"type":"execution.started"')) {
-        record.startedAt = now
-        record.mode = data.includes('"mode":"direct_llm"') ? 'direct_llm' : 'runtime_orchestrator'
-      } else if (data.startsWith('{"type":"execution.fallback"')) {
-        record.fellBack = true
-        if (data.includes('"discardedMessageIds":[]')) return
-        record.retracted = true
-        text = ''
-      } else if (data.startsWith('{"type":"message.completed"')) {
-        const { content } = JSON.parse(data) as { content: string }
-        if (content !== text && terminal === '') terminal = 'the whole text at the end is not the one that was streamed'
-      } else if (data.startsWith('{"type":"execution.completed"')) {
-        sawSomething(now)
-        const { problem, writers } = checkAnswer(text, message)
-        record.writers = writers
-        terminal ||= problem === '' ? 'ok' : problem
-      } else if (data.startsWith('{"type":"execution.failed"') || data.startsWith('{"type":"execution.cancelled"')) {
-        terminal = data.slice(0, 200)
-      }
     }
 
     socket.on('data', (piece: Buffer) => {
@@ -105,16 +57,14 @@ export function runChat(options: ChatStreamOptions): Promise<ChatRecord> {
       rest += piece.toString('latin1')
       let from = 0
       for (let end = rest.indexOf('\n\n'); end !== -1; end = rest.indexOf('\n\n', from)) {
-        takeFrame(rest.slice(from, end), now)
+        reader.take(rest.slice(from, end), now)
         from = end + 2
       }
       rest = rest.slice(from)
-      if (terminal !== '' && rest.endsWith(END_OF_BODY)) finish(terminal === 'ok' ? '' : terminal)
+      if (reader.ending !== undefined && rest.endsWith(END_OF_BODY)) finish(reader.ending)
     })
     socket.on('error', (error) => finish(`connection: ${error.message}`))
-    socket.on('close', () =>
-      finish(terminal === '' ? 'the connection was closed before the end' : terminal.replace(/^ok$/, ''))
-    )
+    socket.on('close', () => finish(reader.ending ?? 'the connection was closed before the end'))
 
     const body = JSON.stringify({ message: message.content })
     socket.write(
