@@ -8,6 +8,7 @@ import * as sweepOrphans from './0006-sweep-orphans.ts'
 import * as durableExecutions from './0007-durable-executions.ts'
 import * as adoptOrphans from './0008-adopt-orphans.ts'
 import * as turnsInSets from './0009-turns-in-sets.ts'
+import * as noRecentExecutions from './0010-no-recent-executions.ts'
 
 /**
  * Every migration in order. A released one is never edited: the next change is a new file. During a rolling
@@ -23,5 +24,6 @@ export const MIGRATIONS: Record<string, Migration> = {
   '0006_sweep_orphans': sweepOrphans,
   '0007_durable_executions': durableExecutions,
   '0008_adopt_orphans': adoptOrphans,
-  '0009_turns_in_sets': turnsInSets
+  '0009_turns_in_sets': turnsInSets,
+  '0010_no_recent_executions': noRecentExecutions
 }
