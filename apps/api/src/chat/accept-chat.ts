@@ -15,7 +15,7 @@ export type ChatCall = Pick<ChatRequest, 'sessionId' | 'message' | 'agentId' | '
   traceparent: string
 }
 
-export interface AcceptServices extends Pick<ChatServices, 'turns' | 'instanceId' | 'tracing'> {
+export interface AcceptServices extends Pick<ChatServices, 'turns' | 'instanceId' | 'running' | 'tracing'> {
   /** Agent of the organisation by id or slug; undefined when there is none. */
   findAgent: (orgId: string, reference: string) => Promise<Agent | undefined>
   defaultModel: string
@@ -62,6 +62,24 @@ export async function acceptChat(services: AcceptServices, caller: Caller, call:
     ...(call.clientMessageId === undefined ? {} : { clientMessageId: call.clientMessageId }),
     ...idempotencyOf(caller, call)
   }
+  services.running.expect(executionId)
+  let accepted: AcceptedChat | undefined
+  try {
+    accepted = await storeTurn(services, call, turn, { chosen, model })
+    return accepted
+  } finally {
+    // What is accepted begins at once, and asks then whether it was cancelled.
+    if (accepted?.kind !== 'accepted') services.running.dismiss(executionId)
+  }
+}
+
+async function storeTurn(
+  services: AcceptServices,
+  call: ChatCall,
+  turn: AcceptTurn,
+  { chosen, model }: { chosen: Agent | undefined; model: string | undefined }
+): Promise<AcceptedChat> {
+  const { executionId, orgId, sessionId, userId, assistantMessageId: messageId } = turn
   const result = await traced(services.tracing, 'accept_turn', call.traceparent, databaseSpan('accept_turn'), () =>
     services.turns.accept(turn)
   )
@@ -77,10 +95,10 @@ export async function acceptChat(services: AcceptServices, caller: Caller, call:
     kind: 'accepted',
     execution: {
       executionId,
-      orgId: caller.orgId,
+      orgId,
       sessionId,
-      userId: caller.userId,
-      messageId: assistantMessageId,
+      userId,
+      messageId,
       message: call.message,
       history: accepted.history,
       agent: {

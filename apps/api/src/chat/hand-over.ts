@@ -29,8 +29,8 @@ export class Handover {
   /** Ends or leaves one execution; does nothing when there is none of this id. Never rejects. */
   async end(executionId: string): Promise<void> {
     const execution = this.#options.running.get(executionId)
-    if (execution === undefined) await this.#options.leaveAdopted(executionId)
-    else await this.#endOrLeave(execution)
+    if (execution?.events !== undefined) await this.#endOrLeave(execution)
+    else await this.#options.leaveAdopted(executionId)
   }
 
   /** Ends or leaves everything that still runs and waits until all results are stored. Never rejects. */

@@ -60,6 +60,8 @@ export function startExecution(
   abilities: ClientAbilities
 ): RunningExecution {
   const abort = new AbortController()
+  const cancelled = services.running.dismiss(execution.executionId)
+  if (cancelled !== undefined) abort.abort(new Cancelled(cancelled))
   const events = services.events.open(execution)
   const run = new Run({ services, execution, decision, abilities, events, signal: abort.signal })
   const deadline = setTimeout(

@@ -58,7 +58,7 @@ export const executionRoutes: FastifyPluginAsyncZod = async (app) => {
     async (request, reply) => {
       const { executionId } = request.params
       const running = chat.running.get(executionId)
-      if (running === undefined) {
+      if (running?.events === undefined) {
         const record = await chat.findExecution(scopeOf(request), executionId)
         if (record === undefined) throw notFound()
         if (record.status === 'running') await chat.cancelElsewhere(executionId)
