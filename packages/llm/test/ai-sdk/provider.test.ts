@@ -2,9 +2,9 @@ import { getEventListeners } from 'node:events'
 import { startSimulator, waitFor } from '@semibot/stack/test'
 import t from 'tap'
 import { type AiSdkProviderName, createAiSdkProvider, createLanguageModel } from '../../src/ai-sdk/index.ts'
-import { LlmError } from '../../src/index.ts'
+import { createOpenAiCompatibleProvider, LlmError } from '../../src/index.ts'
 import { ask, failure, keep, streamAll } from '../fixtures/calls.ts'
-import { oddServer, sendEvents, text } from '../fixtures/odd-server.ts'
+import { finish, oddServer, sendEvents, text } from '../fixtures/odd-server.ts'
 
 const simulator = await startSimulator(t, { SIMULATOR_FIRST_TOKEN_MS: '0', SIMULATOR_GAP_MS: '0' })
 t.beforeEach(() => simulator.reset())
@@ -100,6 +100,48 @@ for (const name of ['openai-compatible', 'openai'] as const) {
     await waitFor(async () => (await simulator.stats()).open === 0, { what: 'all calls to end' })
   })
 }
+
+t.test('an answer is whole, or broken off, for all providers alike', async (t) => {
+  const pieces = (reason: unknown) => ['a 你', '"finish_reason":""', 'c'].map((p) => text(p, { finish_reason: reason }))
+  const cases: [string, (object | string)[], string | undefined][] = []
+  for (const nothing of ['', 'null', null]) {
+    const begun = pieces(nothing)
+    const last = { ...text('', { finish_reason: nothing }), usage: { prompt_tokens: 1, completion_tokens: 1 } }
+    cases.push(
+      [`${nothing}, and its end`, begun, undefined],
+      [`${nothing}, then a reason`, [...begun, finish('length')], 'length'],
+      [`${nothing}, then a reason, then none again`, [...begun, finish('length'), last, '[DONE]'], 'length'],
+      [`${nothing}, then [DONE]`, [...begun, '[DONE]'], 'other']
+    )
+  }
+  for (const [name, events, finishReason] of cases) {
+    for (const cut of [1, 7, 1000]) {
+      const server = await oddServer(t, async (response) => {
+        response.writeHead(200, { 'content-type': 'text/event-stream' })
+        const lines = events.map(
+          (event) => `data: ${typeof event === 'string' ? event : JSON.stringify(event, null, 1)}`
+        )
+        const bytes = Buffer.from(lines.map((line) => `${line.replaceAll('\n', ' ')}\n\n`).join(''))
+        for (let at = 0; at < bytes.length; at += cut) response.write(bytes.subarray(at, at + cut))
+        response.end()
+      })
+      const connection = { baseUrl: server.baseUrl, apiKey: 'test-key-1234' }
+      const providers = {
+        own: createOpenAiCompatibleProvider(connection),
+        openai: createAiSdkProvider({ provider: 'openai', ...connection }),
+        compatible: createAiSdkProvider({ provider: 'openai-compatible', ...connection })
+      }
+      for (const [provider, { stream }] of Object.entries(providers)) {
+        const { sink, text: got } = keep()
+        const call = stream(ask('hi'), sink, { signal })
+        if (finishReason === undefined)
+          t.match(await failure(call), { code: 'LLM_UNAVAILABLE' }, `${provider}: ${name}`)
+        else t.match(await call, { finishReason }, `${provider}: ${name}`)
+        t.equal(got(), 'a 你"finish_reason":""c')
+      }
+    }
+  }
+})
 
 t.test('a congested consumer is waited for', async (t) => {
   const provider = connect('openai-compatible')
