@@ -16,8 +16,11 @@ export interface ExecutionEvents {
   append(body: ChatEventBody): void
   /** The frames after number `seq`, put together; undefined when some of them are no longer kept. */
   framesAfter(seq: number): string | undefined
-  /** Of an ended execution whose early events are gone: its first event, the whole message and its last event. */
-  replay(): string
+  /**
+   * Of an ended execution whose early events are gone: its first event, the whole message and its last event, as far
+   * as they come after number `seq`.
+   */
+  replay(seq: number): string
   /** Calls back after each event. Returns the function that ends this. */
   subscribe(listener: () => void): () => void
 }

@@ -91,7 +91,7 @@ class MemoryExecutionEvents implements ExecutionEvents {
   /** Frames from number `firstSeq` on; those before `#head` are given up and cleared now and then. */
   #frames: Frame[] = []
   #head = 0
-  #essential: string[] = []
+  #essential: { seq: number; text: string }[] = []
   firstSeq = 1
   lastSeq = 0
   bytes = EXECUTION_OVERHEAD_BYTES
@@ -116,7 +116,8 @@ class MemoryExecutionEvents implements ExecutionEvents {
     this.bytes += frame.bytes
     const last = isTerminal(body) || body.type === 'execution.interrupted'
     if (last) this.endedAt = ts
-    if (last || body.type === 'execution.started' || body.type === 'message.completed') this.#essential.push(text)
+    if (last || body.type === 'execution.started' || body.type === 'message.completed')
+      this.#essential.push({ seq: this.lastSeq, text })
     this.#resized(frame.bytes - this.#trimToLimits())
     for (const listener of this.#listeners) listener()
   }
@@ -131,8 +132,8 @@ class MemoryExecutionEvents implements ExecutionEvents {
     return text
   }
 
-  replay(): string {
-    return this.#essential.join('')
+  replay(seq: number): string {
+    return this.#essential.flatMap((frame) => (frame.seq > seq ? [frame.text] : [])).join('')
   }
 
   subscribe(listener: () => void): () => void {

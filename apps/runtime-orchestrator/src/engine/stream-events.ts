@@ -35,7 +35,7 @@ export function streamEvents(
     while (begun < first.length && !sink.congested) sink.write(first[begun++]!)
     if (sink.ended) unsubscribe()
     else if (sink.congested) wait()
-    else send(events.framesAfter(sent))
+    else send()
   }
 
   function wait(): void {
@@ -46,11 +46,15 @@ export function streamEvents(
     })
   }
 
-  function send(frames: string | undefined): void {
+  function send(): void {
+    const before = sent
     sent = events.lastSeq
+    const frames = events.framesAfter(before)
     if (events.ended) {
       unsubscribe()
-      sink.end(frames ?? events.replay())
+      // What has been told here does not come twice: a stream has one beginning.
+      const toldHere = before > after || first.length > 0 ? before : 0
+      sink.end(frames ?? events.replay(toldHere))
     } else if (frames === undefined) {
       unsubscribe()
       cutOff(sink.raw)

@@ -65,7 +65,8 @@ t.test('of a trimmed execution that has ended, its first event, whole message an
   events.append({ type: 'message.completed', messageId: 'm', content: 'x', finishReason: 'stop' })
   events.append(CANCELLED)
   t.equal(events.framesAfter(0), undefined)
-  t.same(idsIn(events.replay()), [1, 4, 5], 'under their own numbers')
+  t.same(idsIn(events.replay(0)), [1, 4, 5], 'under their own numbers')
+  t.same([idsIn(events.replay(1)), idsIn(events.replay(4))], [[4, 5], [5]], 'to whom has the first of them, the others')
 })
 
 t.test('executions are forgotten some time after their end', async (t) => {

@@ -74,6 +74,26 @@ t.test('and gets what is left of it when it has ended meanwhile', async (t) => {
   t.same([sink.ids, sink.destroyed, sink.ended], [[21, 22], false, true])
 })
 
+t.test('and is not told again how it began', async (t) => {
+  const { events, append, sink } = begin()
+  const ids = { executionId: 'e', sessionId: 's', messageId: 'm' }
+  events.append({ type: 'execution.started', ...ids, mode: 'runtime_orchestrator', attempt: 1, model: 'x' })
+  const late = createSink()
+  streamEvents(events, sink, 0)
+  streamEvents(events, late, 1, ['id: 1\n'])
+  for (const reader of [sink, late]) reader.congested = true
+  append(20)
+  events.append({ type: 'message.completed', messageId: 'm', content: 'x', finishReason: 'stop' })
+  events.append(CANCELLED)
+  for (const reader of [sink, late]) {
+    reader.drain()
+    t.same([reader.ids, reader.ended], [[1, 22, 23], true])
+  }
+  const again = createSink()
+  streamEvents(events, again, 3)
+  t.same(again.ids, [1, 22, 23], 'who comes again gets a stream of its own')
+})
+
 t.test('frames that go out first wait for a slow reader, too, and come before what is new', async (t) => {
   const { events, append, sink } = begin(20)
   sink.congested = true
