@@ -70,6 +70,7 @@ export class ExecutionStory {
 
   /** An event of the attempt under way. */
   tell(event: ChatEventBody): void {
+    if (event.type === 'message.completed') this.#tellRest(event.content)
     if (this.answer.take(event)) this.#events.append(event)
   }
 
@@ -109,11 +110,18 @@ export class ExecutionStory {
       })
       answer.retract()
     }
-    const rest = text.slice(answer.text.length)
-    if (rest === '') return true
-    this.tell({ type: 'message.started', messageId })
-    this.tell({ type: 'message.delta', messageId, delta: rest })
+    this.#tellRest(text)
     return true
+  }
+
+  /** The client has a beginning of `text` and gets what follows: a runtime that keeps it no longer leaves it out. */
+  #tellRest(text: string): void {
+    const { answer } = this
+    if (text.length <= answer.text.length || !text.startsWith(answer.text)) return
+    const { messageId } = this.#execution
+    const delta = text.slice(answer.text.length)
+    this.tell({ type: 'message.started', messageId })
+    this.tell({ type: 'message.delta', messageId, delta })
   }
 
   /**

@@ -58,6 +58,24 @@ t.test('nothing is told when the client has it all, and the rest when it lacks s
   t.end()
 })
 
+t.test('whoever is told the whole answer has been told all of its text, piece by piece', (t) => {
+  for (const had of ['', 'One. ', 'One. Two.']) {
+    const { story, told, say } = begin()
+    say(had)
+    const before = told().length
+    story.tell({ type: 'message.completed', messageId: 'm', content: 'One. Two.', finishReason: 'stop' })
+    t.equal(textOf(told()), 'One. Two.')
+    t.equal(told().filter(({ type }) => type === 'message.started').length, 1)
+    t.equal(told().length, before + (had === 'One. Two.' ? 1 : 2))
+  }
+  const { story, told, say } = begin()
+  say('Another')
+  const before = told().length
+  story.tell({ type: 'message.completed', messageId: 'm', content: 'The answer', finishReason: 'stop' })
+  t.equal(told().length, before + 1, 'what does not follow is not made to')
+  t.end()
+})
+
 t.test('an unfinished part is taken back and the finished one given anew, or not at all', (t) => {
   const { story, told, say } = begin()
   say('One. Tw')
