@@ -36,6 +36,12 @@ export function toDatabaseError(error: unknown, sent: boolean): unknown {
   return new DatabaseUnavailableError(`database unavailable: ${reason}`, { cause: error, commitUnknown: sent })
 }
 
+/** Throws what came of a statement behind another one of the same call, which is committed while its answer is lost now. */
+export function rethrowCommitted(error: unknown): never {
+  if (!(error instanceof DatabaseUnavailableError || error instanceof DatabaseTimeoutError)) throw error
+  throw new DatabaseUnavailableError(error.message, { cause: error, commitUnknown: true })
+}
+
 function fromServer(error: pg.DatabaseError): Error {
   const state = error.code ?? ''
   if (TIMEOUT_STATES.includes(state)) {

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely'
+import { rethrowCommitted } from './classify-error.ts'
 import type { Database } from './schema.ts'
 
 /** One run in the journal, and the owner and epoch under which this process writes. */
@@ -95,11 +96,15 @@ export async function beginDurableRun(db: Kysely<Database>, run: NewDurableRun):
  * process may call others dead only when it has renewed its own lease for that long without a gap: after an outage
  * of the database everybody looks dead. What is its own it may take again at any time, when the answer
  * to an earlier claim was lost: the new epoch fences whatever else it does under the old one.
+ *
+ * `onTaking` is told the epoch under which it will be this process's, before it is asked for: under that one a run is
+ * given back whose claim rejected with a DatabaseUnavailableError of unknown commit.
  */
 export async function claimDurableRun(
   db: Kysely<Database>,
   { orgId, executionId, owner }: Omit<DurableRunRef, 'epoch'>,
-  leaseMs: number
+  leaseMs: number,
+  onTaking?: (epoch: number) => void
 ): Promise<DurableClaim> {
   const lease = milliseconds(leaseMs)
   const found = await db
@@ -112,6 +117,7 @@ export async function claimDurableRun(
   const { status, outcome, holder, epoch } = found
   if (status !== 'running') return { kind: 'ended', status, outcome }
   const free = holder === null || holder === owner
+  onTaking?.(epoch + 1)
   // Holder and epoch as they were seen: a condition on another table would not be looked at again for a row that
   // somebody else has changed meanwhile (EvalPlanQual), and two processes could take the run one after the other.
   const taken = await sql<{ epoch: number; request: unknown }>`
@@ -125,7 +131,7 @@ export async function claimDurableRun(
     returning d.epoch, d.request`.execute(db)
   const run = taken.rows[0]
   if (run === undefined) return { kind: 'held' }
-  return { kind: 'taken', ...run, steps: await listRecordedSteps(db, orgId, executionId) }
+  return { kind: 'taken', ...run, steps: await listRecordedSteps(db, orgId, executionId).catch(rethrowCommitted) }
 }
 
 /** Whether this process still owns the run. */

@@ -6,6 +6,7 @@ import {
   beginStep,
   cancelDurableRun,
   claimDurableRun,
+  createDatabase,
   endDurableRun,
   endLease,
   endOverdueRuns,
@@ -105,6 +106,29 @@ t.test('a process that took a run and lost the answer takes it again, and fences
   t.equal(await recordStep(db, { ...run, owner: 'b', epoch: 2 }, { name: 'llm:0', effect: 'none', result: 1 }), false)
   await steady('c')
   t.strictSame(await claimDurableRun(db, { ...run, owner: 'c' }, LEASE_MS), { kind: 'held' }, 'nobody else may')
+})
+
+t.test('a process that took a run and could not read its steps knows under which epoch to give it back', async (t) => {
+  const run = await begin()
+  await releaseDurableRun(db, run)
+  await renewLease(db, 'b', LEASE_MS)
+  const impatient = createDatabase({ url: database.url, max: 1, applicationName: 'test', statementTimeoutMs: 200 })
+  t.teardown(impatient.close)
+  let epoch = 0
+  const claim = (orgId: string) =>
+    claimDurableRun(impatient.db, { ...run, orgId, owner: 'b' }, LEASE_MS, (taking) => {
+      epoch = taking
+    })
+  await db.transaction().execute(async (transaction) => {
+    await sql`lock table execution_steps in access exclusive mode`.execute(transaction)
+    await t.rejects(claim(run.orgId), { name: 'DatabaseUnavailableError', commitUnknown: true })
+  })
+  t.match(await findDurableRun(db, run.executionId), { owner: 'b', owners: epoch })
+  await releaseDurableRun(db, { ...run, owner: 'b', epoch })
+  t.match(await findDurableRun(db, run.executionId), { owner: null })
+  epoch = 0
+  t.strictSame(await claim(randomUUID()), { kind: 'none' })
+  t.equal(epoch, 0, 'nothing was asked for')
 })
 
 t.test('a run that was forbidden before it entered the journal never enters it', async (t) => {

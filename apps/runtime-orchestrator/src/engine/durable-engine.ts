@@ -5,7 +5,7 @@ import type { Execution, ExecutionCall, ExecutionEngine, ExecutionReport } from 
 import { InlineEngine } from './inline-engine.ts'
 import type { InlineEngineOptions } from './inline-execution.ts'
 
-export interface DurableEngineOptions extends InlineEngineOptions, Omit<DurableRunOptions, 'resumed'> {}
+export interface DurableEngineOptions extends InlineEngineOptions, Omit<DurableRunOptions, 'resumed' | 'closing'> {}
 
 /** How long the runs of a process that ends may take to be given up. */
 const GIVE_UP_MS = 2_000
@@ -17,6 +17,7 @@ const GIVE_UP_MS = 2_000
 export class DurableEngine implements ExecutionEngine {
   readonly #options: DurableEngineOptions
   readonly #inline: InlineEngine
+  readonly #closing = new AbortController()
   readonly #runs = new Map<Execution, { executionId: string; run: DurableRun }>()
 
   constructor(options: DurableEngineOptions) {
@@ -69,6 +70,7 @@ export class DurableEngine implements ExecutionEngine {
     for (const [, { executionId }] of left) this.interrupt(executionId, 'shutdown')
     const ended = Promise.all(left.map(([execution]) => execution.ended))
     await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, GIVE_UP_MS).unref())])
+    this.#closing.abort()
     const { lease, journal, instance } = this.#options
     lease.close()
     await journal.endLease(instance).catch(() => undefined)
@@ -77,7 +79,7 @@ export class DurableEngine implements ExecutionEngine {
   #start(request: ExecuteRequest, call: ExecutionCall, resumed: boolean): Execution {
     // Without tools there is nothing to write down, and to resume is to begin anew.
     if (request.agent.tools.length === 0) return this.#inline.start(request, call)
-    const run = new DurableRun({ ...this.#options, resumed })
+    const run = new DurableRun({ ...this.#options, resumed, closing: this.#closing.signal })
     const execution = this.#inline.start(request, call, run)
     this.#runs.set(execution, { executionId: request.executionId, run })
     void execution.ended.then(() => this.#runs.delete(execution))

@@ -3,8 +3,9 @@ import type { DurableRunRef, RecordedStep } from '@semibot/db'
 import { ExecutionError } from '../agent/execution-error.ts'
 import type { RunContext } from '../agent/run-context.ts'
 import type { RunStep, StepAttempt } from '../agent/step.ts'
-import { JOURNAL_GIVE_UP_MS, JOURNAL_TIMEOUT_MS } from '../constants/config.ts'
+import { JOURNAL_TIMEOUT_MS } from '../constants/config.ts'
 import type { Durability, ExecutionHandle, StepRunner } from './durability.ts'
+import { giveBack } from './give-back.ts'
 import type { Journal } from './journal.ts'
 import type { Lease } from './lease.ts'
 import { Ownership } from './ownership.ts'
@@ -22,6 +23,8 @@ export interface DurableRunOptions {
   instance: string
   /** Another process has begun this run: take it from the journal, or begin anew when it is not there. */
   resumed: boolean
+  /** Fires when this process gives up all of its runs. */
+  closing: AbortSignal
   /** Told when the run is taken from another process, and when another process has taken it from this one. */
   onTakenOver?: (request: ExecuteRequest, epoch: number) => void
   onLost?: (request: ExecuteRequest) => void
@@ -88,11 +91,13 @@ export class DurableRun implements Durability {
     this.#goLive()
     this.#leaveLease()
     if (this.#lost) return false
+    const { journal, closing } = this.#options
     if (this.#ref === undefined) {
-      await this.#giveBack(outcome)
+      const { asked } = this.#ownership
+      const limits = { signal: closing, limitMs: this.#handle.remainingMs() }
+      if (asked !== undefined) await giveBack(journal, asked, outcome, toStored(outcome, this.#run), limits)
       return true
     }
-    const { journal } = this.#options
     try {
       return await writeEnd(journal, this.#ref, outcome, toStored(outcome, this.#run))
     } catch (error) {
@@ -100,19 +105,6 @@ export class DurableRun implements Durability {
       // The database stays away: the answer is here, and the row is ended by whoever finds it.
       return true
     }
-  }
-
-  /** A begin or a claim without an answer: while this process lives, nobody else could go on with what came of it. */
-  async #giveBack(outcome: Outcome): Promise<void> {
-    const { asked } = this.#ownership
-    if (asked === undefined) return
-    const stored = toStored(outcome, this.#run)
-    // Everybody left, which ends no run that is in the journal: whoever asks for it next goes on with it.
-    const isLeft = outcome.status === 'cancelled' && outcome.reason === 'disconnect'
-    const end = isLeft ? { status: 'interrupted' as const } : outcome
-    const given = asked.then((run) => run && writeEnd(this.#options.journal, run, end, stored)).catch(() => undefined)
-    // A later answer is given back as well, but nobody waits for it.
-    await Promise.race([given, new Promise((resolve) => setTimeout(resolve, JOURNAL_GIVE_UP_MS).unref())])
   }
 
   async #resume(): Promise<FinishReason | undefined> {

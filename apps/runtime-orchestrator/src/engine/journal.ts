@@ -8,7 +8,7 @@ export interface Journal {
   renewLease(instance: string): Promise<void>
   endLease(instance: string): Promise<void>
   begin(run: NewDurableRun): Promise<boolean>
-  claim(run: Omit<DurableRunRef, 'epoch'>): Promise<DurableClaim>
+  claim(run: Omit<DurableRunRef, 'epoch'>, onTaking?: (epoch: number) => void): Promise<DurableClaim>
   owns(run: DurableRunRef): Promise<boolean>
   beginStep(
     run: DurableRunRef,

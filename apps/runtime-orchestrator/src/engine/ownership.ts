@@ -35,11 +35,18 @@ export class Ownership {
   }
 
   claim(run: Omit<DurableRunRef, 'epoch'>): Promise<DurableClaim> {
-    const claimed = this.#journal.claim(run)
+    const before = this.#asked
+    let epoch: number | undefined
+    const claimed = this.#journal.claim(run, (taking) => {
+      epoch = taking
+    })
     this.#asked = claimed.then(
-      (claim) => (claim.kind === 'taken' ? { ...run, epoch: claim.epoch } : undefined),
-      // Without its epoch nothing can be given back.
-      () => undefined
+      (claim) => {
+        if (claim.kind === 'taken') return { ...run, epoch: claim.epoch }
+        // By this process itself, maybe: an earlier try was not answered.
+        return claim.kind === 'held' ? before : undefined
+      },
+      (error) => (epoch !== undefined && this.#journal.mayHaveActed(error) ? { ...run, epoch } : before)
     )
     return claimed
   }

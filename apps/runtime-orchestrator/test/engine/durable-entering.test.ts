@@ -36,8 +36,8 @@ function startNode(t: Test, changes: Partial<Journal> = {}) {
 function held(what: Asked, fails?: Error) {
   const done = Promise.withResolvers<void>()
   const answer = Promise.withResolvers<void>()
-  const call = async (run: never) => {
-    const result = await journal[what](run)
+  const call = async (run: never, onTaking?: (epoch: number) => void) => {
+    const result = await (what === 'begin' ? journal.begin(run) : journal.claim(run, onTaking))
     // A process that has only begun may claim nothing yet.
     if (typeof result === 'object' && result.kind === 'held') return result
     done.resolve()
@@ -190,4 +190,40 @@ t.test('without a connection no end is tried to be written', async (t) => {
   })
   t.match(await node.start(request('none')).ended, { status: 'completed' })
   t.equal(ends, 0)
+})
+
+for (const [how, later] of [
+  ['the database is gone', () => Promise.reject(new DatabaseUnavailableError('no connection'))],
+  ['nothing is granted', async () => ({ kind: 'held' as const })]
+] as const) {
+  t.test(`a run whose claim was granted and never answered is free again when it is given up: ${how}`, async (t) => {
+    const asked = request('idempotent')
+    await abandonedRun(t, asked)
+    let isTaken = false
+    let isAway = true
+    const node = startNode(t, {
+      claim: async (run, onTaking) => {
+        if (isTaken) return await later()
+        isTaken = (await journal.claim(run, onTaking)).kind === 'taken'
+        if (!isTaken) return { kind: 'held' }
+        throw lost
+      },
+      release: (run) => (isAway ? Promise.reject(new DatabaseUnavailableError('no connection')) : journal.release(run))
+    })
+    const execution = node.resume(asked)
+    t.match(await execution.ended, { status: 'failed', error: { code: 'RUNTIME_UNAVAILABLE' } })
+    t.match(await find(asked), { status: 'running', owner: node.name, owners: 2 })
+    isAway = false
+    await waitFor(async () => (await find(asked))?.owner === null, { what: 'the run to be given up' })
+    t.match(await startNode(t).resume(asked).ended, { status: 'completed' })
+    t.strictSame(node.deeds, [])
+  })
+}
+
+t.test('a run that is left while the answer to its claim is lost is free again', async (t) => {
+  const { asked, leave, answer, execution } = await asking(t, 'claim', lost)
+  leave()
+  answer()
+  t.match(await execution.ended, { status: 'cancelled' })
+  t.match(await find(asked), { status: 'running', owner: null })
 })
