@@ -135,6 +135,7 @@ export {
   insertToolCall,
   listToolCalls,
   type StartedToolCall,
+  TOOL_STOPPED,
   type ToolCall
 } from './tool-calls.ts'
 export { createTurnWriter } from './turn-writer/create-turn-writer.ts'

@@ -41,6 +41,12 @@ export interface FinishedToolCall {
   durationMs: number
 }
 
+/**
+ * Error code of a call that ended only because its execution was stopped in this process. Another process may go on with
+ * the execution and run the call again: whatever it comes to there holds.
+ */
+export const TOOL_STOPPED = 'TOOL_STOPPED'
+
 /** Stores that a tool call begins. False: it is stored already, so it must not be run once more. */
 export async function insertToolCall(db: Kysely<Database>, orgId: string, call: StartedToolCall): Promise<boolean> {
   const result = await db
@@ -60,8 +66,9 @@ export async function insertToolCall(db: Kysely<Database>, orgId: string, call: 
   return (result.numInsertedOrUpdatedRows ?? 0n) > 0n
 }
 
-/** Stores the end of a running tool call, once. False: it was not running. */
+/** Stores the end of a running tool call, once, and its end in place of `TOOL_STOPPED`. False: it had ended. */
 export async function finishToolCall(db: Kysely<Database>, orgId: string, call: FinishedToolCall): Promise<boolean> {
+  const isStop = call.error?.code === TOOL_STOPPED
   const result = await db
     .updateTable('tool_calls')
     .set({
@@ -75,7 +82,7 @@ export async function finishToolCall(db: Kysely<Database>, orgId: string, call: 
     .where('org_id', '=', orgId)
     .where('execution_id', '=', call.executionId)
     .where('id', '=', call.id)
-    .where('status', '=', 'running')
+    .where(({ eb, or }) => or([eb('status', '=', 'running'), ...(isStop ? [] : [eb('error_code', '=', TOOL_STOPPED)])]))
     .executeTakeFirst()
   return result.numUpdatedRows > 0n
 }

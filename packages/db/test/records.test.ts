@@ -10,7 +10,8 @@ import {
   listFallbackEvents,
   listFallbackOrders,
   listToolCalls,
-  orgMetrics
+  orgMetrics,
+  TOOL_STOPPED
 } from '../src/index.ts'
 import { addOrganization, openTestDatabase } from './helpers/test-database.ts'
 import { newTurn, runTurn } from './helpers/turns.ts'
@@ -90,6 +91,29 @@ t.test('a tool call is stored once, and finished once', async (t) => {
   t.match(await listToolCalls(db, orgId, executionId), [
     { status: 'ok', output: { result: 391 }, durationMs: 12, endedAt: Date }
   ])
+})
+
+t.test('of a tool call that was stopped in one process and run again in another the other result holds', async (t) => {
+  const { orgId } = await addOrganization(database)
+  const executionId = uuidv7()
+  const ends = {
+    stop: { status: 'error', error: { code: TOOL_STOPPED, message: 'stopped' }, durationMs: 1 },
+    result: { status: 'ok', output: 'done', durationMs: 2 }
+  } as const
+  for (const order of [
+    ['stop', 'result'],
+    ['result', 'stop'],
+    ['stop', 'result', 'result', 'stop']
+  ] as const) {
+    const id = order.join()
+    const call = { executionId, id, name: 'n', source: 'mcp', effect: 'idempotent', input: {} }
+    await insertToolCall(db, orgId, call)
+    t.equal(await insertToolCall(db, orgId, call), false, 'the process that runs it again')
+    for (const end of order) await finishToolCall(db, orgId, { executionId, id, ...ends[end] })
+    const stored = (await listToolCalls(db, orgId, executionId)).find((row) => row.id === id)
+    t.match(stored, { status: 'ok', output: 'done', error: null, durationMs: 2 }, id)
+  }
+  t.equal(await finishToolCall(db, orgId, { executionId, id: 'stop,result', ...ends.stop }), false)
 })
 
 t.test('a tool call may hold any text, and end badly', async (t) => {

@@ -1,4 +1,4 @@
-import type { FinishedToolCall } from '@semibot/db'
+import { type FinishedToolCall, TOOL_STOPPED } from '@semibot/db'
 import type { RuntimeMetrics } from '@semibot/metrics'
 import { traceIdOf } from '@semibot/service-kit'
 import type { FastifyBaseLogger } from 'fastify'
@@ -52,7 +52,7 @@ export function createAgentObserver({ models, metrics, logger, database }: Obser
     },
 
     toolCallStopped: (run, { id, effect }, seconds) => {
-      const error = { code: 'TOOL_STOPPED', message: 'the execution was stopped while the tool ran' }
+      const error = { code: TOOL_STOPPED, message: 'the execution was stopped while the tool ran' }
       const status = effect === 'unsafe' ? 'unknown' : 'error'
       recordEnd(run, { id, status, durationMs: Math.round(seconds * 1000), error })
     }
