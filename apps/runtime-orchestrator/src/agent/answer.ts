@@ -15,6 +15,7 @@ export class Answer {
   readonly #messageId: string
   readonly #emit: (event: ChatEventBody) => void
   #text = ''
+  #reasoned = false
   #begun = false
   #separate = false
   /** Upper bound of the JSON size of `#text`: exact at the last measurement, pessimistic since. */
@@ -34,6 +35,11 @@ export class Answer {
     return this.#text
   }
 
+  /** Something of it was written, or reasoned about. */
+  get isUnderWay(): boolean {
+    return this.#text !== '' || this.#reasoned
+  }
+
   /** What the events beside the text took on the stream, at most. */
   get toldBytes(): number {
     return this.#toldBytes
@@ -50,6 +56,7 @@ export class Answer {
   reason(text: string): void {
     for (const delta of pieces(text)) {
       this.#take(Buffer.byteLength(delta))
+      this.#reasoned = true
       this.#emit({ type: 'reasoning.delta', messageId: this.#messageId, delta })
     }
   }

@@ -11,6 +11,7 @@ export class Digest {
   #told: ChatEvent[] = []
 
   note(event: ChatEventBody, seq: number): void {
+    // Reasoning is in no stored answer either; whoever resumes has heard it, and its client cannot take it back.
     if (event.type.startsWith('message.') || event.type === 'reasoning.delta') return
     const numbered = { ...event, seq, ts: Date.now() }
     if (event.type === 'execution.started') this.#started = numbered

@@ -38,8 +38,8 @@ export interface Execution {
   readonly ended: Promise<ExecutionReport>
   /** The whole text, once the execution is completed. */
   readonly content: string
-  /** It runs and has written some of its answer. */
-  readonly isWriting: boolean
+  /** It runs, and has written some of its answer or reasoned about it. */
+  readonly isAnswering: boolean
   /** Of a running execution: the frames that stand for all of its events so far. */
   digest(): string[]
   /**

@@ -72,8 +72,8 @@ export class InlineExecution implements Execution {
     return this.#work?.attendance.enter(flow) ?? (() => undefined)
   }
 
-  get isWriting(): boolean {
-    return this.#work !== undefined && this.#work.run.answer.text !== ''
+  get isAnswering(): boolean {
+    return this.#work?.run.answer.isUnderWay ?? false
   }
 
   digest(): string[] {

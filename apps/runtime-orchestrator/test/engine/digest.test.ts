@@ -11,6 +11,7 @@ const STARTED: ChatEventBody = {
   attempt: 1,
   model: 'x'
 }
+const REASONING: ChatEventBody = { type: 'reasoning.delta', messageId: 'm', delta: 'hm' }
 const TEXT: ChatEventBody = { type: 'message.delta', messageId: 'm', delta: 'x' }
 
 function tool(toolCallId: string): ChatEventBody[] {
@@ -37,7 +38,20 @@ function digestOf(bodies: readonly ChatEventBody[], text: string): ChatEvent[] {
 t.test('it has the text, every tool call and the last plan and usage, under their own numbers', async (t) => {
   const plan = (planId: string): ChatEventBody => ({ type: 'plan.updated', planId, steps: [] })
   const step: ChatEventBody = { type: 'step.updated', stepId: '1', status: 'running' }
-  const told = [STARTED, plan('a'), step, ...tool('1'), usage(1), TEXT, plan('b'), step, tool('2')[0]!, TEXT, usage(2)]
+  const told = [
+    STARTED,
+    plan('a'),
+    step,
+    ...tool('1'),
+    usage(1),
+    TEXT,
+    plan('b'),
+    step,
+    tool('2')[0]!,
+    TEXT,
+    usage(2),
+    REASONING
+  ]
   const digest = digestOf(told, 'xx')
   t.same(
     digest.map(({ seq }) => seq),

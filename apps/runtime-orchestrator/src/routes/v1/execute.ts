@@ -44,8 +44,8 @@ export const executeRoutes: FastifyPluginAsyncZod<ExecuteRoutesOptions> = async 
     const writer = createSseWriter(reply, { heartbeatMs: HEARTBEAT_MS })
     const leave = execution.attend(writer)
     drain.track({ raw: writer.raw, finish: () => engine.interrupt(body.executionId, 'shutdown') })
-    // Whoever resumes has some of the text already: it is told what there is, not told it all again.
-    const isLate = !events.ended && (events.firstSeq > 1 || (resumes && execution.isWriting))
+    // Whoever resumes has heard some of it: it is told what there is, not told it all again.
+    const isLate = !events.ended && (events.firstSeq > 1 || (resumes && execution.isAnswering))
     // Number and text of one moment: the next event goes on from both.
     const stop = isLate
       ? streamEvents(events, writer, events.lastSeq, execution.digest())

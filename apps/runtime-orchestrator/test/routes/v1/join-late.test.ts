@@ -28,6 +28,20 @@ t.test('whoever resumes a running execution is told its text, and does not hear 
   t.equal(text + deltasOf(rest), deltasOf(await first))
 })
 
+t.test('whoever resumes while the model reasons does not hear again what it has reasoned', async (t) => {
+  const request = makeToolRequest('What is 2*3? [[sim:reasoning stall=3]]')
+  const first = readStream(await post(origin, request))
+  await first.until('reasoning.delta')
+  const second = readStream(await post(origin, request, RESUME))
+  t.match(await second.until('execution.started'), { resumed: { text: '' } })
+  await post(origin, '', { path: `/api/v1/executions/${request.executionId}/cancel` })
+  const counts = [first, second].map(async (reader) =>
+    (await reader.all()).filter(({ type }) => type === 'reasoning.delta')
+  )
+  const [heard, again] = await Promise.all(counts)
+  t.ok(again!.length < heard!.length, `${again!.length} of ${heard!.length}`)
+})
+
 t.test('an execution that has lost its first events can be resumed while it runs', async (t) => {
   const request = makeToolRequest('What is 2*3? [[sim:length=4000 gap=1]]')
   const first = readStream(await post(origin, request)).all()
