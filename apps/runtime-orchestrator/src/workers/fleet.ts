@@ -114,6 +114,8 @@ export function createFleet(options: FleetOptions): Fleet {
   }
 
   function heard(slot: Slot, process: WorkerProcess, message: FromWorker): void {
+    // Its last words may come after its end: nobody would give back what it asks for.
+    if (slot.process !== process) return
     slot.heardAt = performance.now()
     if (message.kind === 'alive') return
     if (message.kind !== 'ready') {

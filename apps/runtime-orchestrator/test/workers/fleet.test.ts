@@ -7,6 +7,7 @@ const SILENCE_MS = 200
 
 /** A fleet of one worker that says what the test says. */
 async function start(t: Test) {
+  const heard: string[] = []
   const killed: string[] = []
   let say: (message: FromWorker) => void = () => undefined
   let exit: (code: number | null, signal: string | null) => void = () => undefined
@@ -26,7 +27,7 @@ async function start(t: Test) {
   const fleet = createFleet({
     size: 1,
     fork: () => process,
-    onMessage: () => undefined,
+    onMessage: (_number, { kind }) => heard.push(kind),
     onGone: () => undefined,
     report: { ready: () => undefined, ended: () => undefined, silent: () => undefined },
     silenceMs: SILENCE_MS
@@ -35,7 +36,7 @@ async function start(t: Test) {
   const begun = fleet.start()
   say({ kind: 'ready', port: 1 })
   await begun
-  return { killed, say: (message: FromWorker) => say(message) }
+  return { fleet, killed, heard, say: (message: FromWorker) => say(message), exit: () => exit(null, 'SIGKILL') }
 }
 
 t.test('a worker that is silent for too long is ended', async (t) => {
@@ -59,4 +60,15 @@ t.test('a launcher that was paused itself first hears what the workers have said
   say({ kind: 'alive' })
   await delay(SILENCE_MS / 2)
   t.same(killed, [])
+})
+
+t.test('what a worker has said before its end and is heard after it changes nothing', async (t) => {
+  const { fleet, heard, say, exit } = await start(t)
+  const claim = { kind: 'question', id: 1, name: 'claim', ask: { executionId: 'e', orgId: 'o' } } as const
+  say(claim)
+  t.same([heard, fleet.ready], [['question'], [1]])
+  exit()
+  say(claim)
+  say({ kind: 'ready', port: 2 })
+  t.same([heard, fleet.ready, fleet.portOf(1)], [['question'], [], undefined])
 })
