@@ -7,6 +7,8 @@ import type { FlowControl } from '@semibot/chat-protocol/event-stream'
 export class Attendance implements FlowControl {
   readonly #present = new Set<FlowControl>()
   readonly #onEmpty: () => void
+  /** Those who wait for one of them to be ready. */
+  readonly #waiting = new Set<() => void>()
 
   /** `onEmpty` is called when the last one has left. */
   constructor(onEmpty: () => void) {
@@ -24,14 +26,11 @@ export class Attendance implements FlowControl {
       callback()
       return
     }
-    let called = false
-    for (const flow of this.#present) {
-      flow.onDrained(() => {
-        if (called) return
-        called = true
-        callback()
-      })
+    const goOn = () => {
+      if (this.#waiting.delete(goOn)) callback()
     }
+    this.#waiting.add(goOn)
+    for (const flow of this.#present) flow.onDrained(goOn)
   }
 
   /** Returns the function that leaves again. */
@@ -44,6 +43,8 @@ export class Attendance implements FlowControl {
       onDrained: (callback) => flow.onDrained(callback)
     }
     this.#present.add(visit)
+    // Who waits for the others waits for this one as well: it may be quicker than they are.
+    for (const goOn of [...this.#waiting]) flow.onDrained(goOn)
     return () => {
       if (this.#present.delete(visit) && this.#present.size === 0) this.#onEmpty()
     }

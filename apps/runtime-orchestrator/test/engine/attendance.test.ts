@@ -43,6 +43,27 @@ t.test('whoever waits is called once, as soon as one reader has caught up', asyn
   t.equal(called, 3)
 })
 
+t.test('whoever waits for a slow reader goes on with one that comes later and is fast', async (t) => {
+  const attendance = new Attendance(() => undefined)
+  const stuck = slow()
+  attendance.enter(stuck)
+  let called = 0
+  attendance.onDrained(() => called++)
+  const late = slow()
+  attendance.enter(late)
+  t.equal(called, 0, 'it is slow itself')
+  late.drain()
+  t.equal(called, 1)
+
+  late.congested = true
+  attendance.onDrained(() => called++)
+  attendance.enter(NEVER_CONGESTED)
+  t.equal(called, 2, 'at once')
+  stuck.drain()
+  late.drain()
+  t.equal(called, 2, 'and once')
+})
+
 t.test('when the last one has left, somebody is told', async (t) => {
   let empty = 0
   const attendance = new Attendance(() => empty++)
