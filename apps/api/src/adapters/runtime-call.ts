@@ -150,7 +150,8 @@ class RuntimeStream {
     const event = parseEvent(frame.data)
     if (this.#ended !== undefined) throw protocolError(`${event.type} came after the terminal event.`)
     if (!this.started) {
-      if (event.type === 'execution.failed') {
+      // A run that is stopped before it is known where it stands has no other event.
+      if (event.type !== 'execution.completed' && isEnd(event)) {
         this.#end(event)
         return
       }
@@ -162,7 +163,7 @@ class RuntimeStream {
       return
     }
     if (event.type === 'execution.started') throw protocolError('execution.started came twice.')
-    if (isTerminal(event) || event.type === 'execution.interrupted') {
+    if (isEnd(event)) {
       this.#end(event)
       return
     }
@@ -197,7 +198,11 @@ class RuntimeStream {
   }
 }
 
-/** @throws ExecutionError RUNTIME_PROTOCOL or the like when it is no event */
+export function isEnd(event: ChatEventBody): boolean {
+  return isTerminal(event) || event.type === 'execution.interrupted'
+}
+
+/** @throws ExecutionError RUNTIME_PROTOCOL when it is none */
 export function parseEvent(data: string): ChatEventBody {
   let json: unknown
   try {

@@ -123,6 +123,27 @@ t.test('a run goes on although the first call for it went to the process that ha
   t.equal(runtime.calls.length, 3)
 })
 
+t.test('a run goes on although the process that was to take it over goes away before it has it', async (t) => {
+  let resumes = 0
+  const { end, events } = await run(
+    t,
+    (call) => {
+      if (call.headers['x-semibot-resume'] === '1' && ++resumes === 1) {
+        call.send({ type: 'execution.interrupted', reason: 'shutdown' })
+        call.response.end()
+        return
+      }
+      call.begin()
+      if (resumes > 0) call.finish('Hello')
+      else setImmediate(() => call.response.destroy())
+    },
+    { execution: worker }
+  )
+  t.match((await end).outcome, { finishReason: 'stop' })
+  t.match(events.at(-1), { type: 'message.completed', content: 'Hello' })
+  t.equal(resumes, 2)
+})
+
 t.test('a run that was lost is never begun anew, even when no instance has room for it', async (t) => {
   const { end, events, runtime } = await run(
     t,
