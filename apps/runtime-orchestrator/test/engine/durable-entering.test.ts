@@ -82,6 +82,7 @@ for (const what of ['begin', 'claim'] as const) {
       else engine.interrupt(asked.executionId, 'shutdown')
       answer()
       t.match(await execution.ended, { status: how === 'everybody leaves' ? 'cancelled' : 'interrupted' })
+      if (what === 'claim') t.equal(eventsOf(execution).length, 1, 'nothing is told but its end')
       t.match(await find(asked), { status: 'running', owner: null }, 'it is free when its end is told')
       t.match(await startNode(t).resume(asked).ended, { status: 'completed' })
       t.strictSame(deeds, [])
