@@ -50,6 +50,7 @@ export async function callTool(
   try {
     const toolContext = { ...context, signal }
     for (let wait = mayAct?.(); wait !== undefined; wait = mayAct?.()) await untilAborted(wait, signal)
+    context.signal.throwIfAborted()
     // A tool that does not listen to its signal is left behind, not waited for.
     const output = await untilAborted(tool.execute(checked.data, toolContext), signal)
     return { result: finished(cut(toText(output), tool.maxOutputBytes)) }

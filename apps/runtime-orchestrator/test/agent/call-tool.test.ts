@@ -43,6 +43,19 @@ t.test('a tool call', async (t) => {
   )
 })
 
+t.test('a tool of an execution that was stopped is not begun', async (t) => {
+  const never = makeTool(async () => t.fail('must not run'))
+  const stop = new AbortController()
+  const reason = new Error('stopped')
+  const context = { ...toolContext(), signal: stop.signal }
+  const mayAct = () => {
+    stop.abort(reason)
+    return undefined
+  }
+  await t.rejects(callTool(never, { text: 'x' }, context, mayAct), reason)
+  await t.rejects(callTool(never, { text: 'x' }, context), reason)
+})
+
 const BAD_INPUTS: [input: unknown, message: RegExp][] = [
   [{}, /text: .*expected string/],
   [{ text: '' }, /text: Too small/],
