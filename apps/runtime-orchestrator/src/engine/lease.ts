@@ -1,4 +1,5 @@
 import { untilAborted } from '../agent/abort.ts'
+import { wideAwakeClock } from './wide-awake-clock.ts'
 
 export interface LeaseOptions {
   /** Says to everybody that this process lives. */
@@ -8,7 +9,7 @@ export interface LeaseOptions {
   /** How often it is renewed while runs depend on it, and while none does. */
   renewMs: number
   idleMs: number
-  /** Milliseconds of a clock that never goes back and runs on while the process is paused. */
+  /** Milliseconds of a clock that never goes back and runs on while the process is paused. Default: such a one. */
   now?: () => number
 }
 
@@ -29,7 +30,7 @@ export class Lease {
 
   constructor(options: LeaseOptions) {
     this.#options = options
-    this.#now = options.now ?? (() => performance.now())
+    this.#now = options.now ?? wideAwakeClock()
   }
 
   get isValid(): boolean {

@@ -97,3 +97,18 @@ t.test('it is renewed often while runs depend on it, and after its end no more',
   lease.begin()
   t.ok(clock.renewals > renewals)
 })
+
+t.test('a lease has lapsed when the machine has slept', async (t) => {
+  const lease = new Lease({ renew: async () => undefined, leaseMs: 60_000, renewMs: 1000, idleMs: 1000 })
+  t.teardown(() => lease.close())
+  await lease.renew()
+  t.equal(lease.isValid, true)
+  const { now } = Date
+  t.teardown(() => {
+    Date.now = now
+  })
+  Date.now = () => now() + 60_000
+  t.equal(lease.isValid, false)
+  await lease.renew()
+  t.same([lease.isValid, lease.lapses], [true, 1])
+})
