@@ -1,8 +1,8 @@
-import { type ChatEventBody, HEADERS, isTerminal } from '@semibot/chat-protocol'
+import { type ChatEventBody, HEADERS } from '@semibot/chat-protocol'
 import { EventStreamError, openEventStream } from '@semibot/chat-protocol/event-stream'
 import { type AdoptedCall, joinAdopted } from './adopted-call.ts'
 import type { ChatExecution } from './chat-executor.ts'
-import { parseEvent, type RuntimeCallOptions } from './runtime-call.ts'
+import { isEnd, parseEvent, type RuntimeCallOptions } from './runtime-call.ts'
 
 export interface ListenOptions extends RuntimeCallOptions {
   /** Base URLs of the instances that are asked for the run. */
@@ -77,7 +77,7 @@ async function copyEvents(
         if (hasEnded) return
         const event = parseEvent(data)
         // How it ended is found in the journal.
-        hasEnded = isTerminal(event) || event.type === 'execution.interrupted'
+        hasEnded = isEnd(event)
         if (!(hasEnded || listener.hear(event, Number(id)))) throw new OtherNumbers()
       }
     }

@@ -198,6 +198,7 @@ class RuntimeStream {
   }
 }
 
+/** Nothing of this run comes after it from this instance. */
 export function isEnd(event: ChatEventBody): boolean {
   return isTerminal(event) || event.type === 'execution.interrupted'
 }

@@ -5,6 +5,9 @@ interface Clocks {
   wall: () => number
 }
 
+/** A smaller lead of the wall clock is its coarser unit, or that it is put right: many of those add up to no sleep. */
+const SLEEP_MS = 100
+
 const SYSTEM: Clocks = { steady: () => performance.now(), wall: () => Date.now() }
 
 /**
@@ -18,7 +21,9 @@ export function wideAwakeClock({ steady, wall }: Clocks = SYSTEM): () => number 
   let now = steadyAt
   return () => {
     const [steadyNow, wallNow] = [steady(), wall()]
-    now += Math.max(steadyNow - steadyAt, wallNow - wallAt)
+    const steadyMs = steadyNow - steadyAt
+    const sleptMs = wallNow - wallAt - steadyMs
+    now += steadyMs + (sleptMs >= SLEEP_MS ? sleptMs : 0)
     steadyAt = steadyNow
     wallAt = wallNow
     return now

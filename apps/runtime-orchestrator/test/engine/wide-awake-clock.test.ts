@@ -35,6 +35,19 @@ t.test('it never goes back, nor is it slower than the steady clock', async (t) =
   t.pass('held for all')
 })
 
+t.test('to be asked often makes it no faster', async (t) => {
+  const { at, now } = start()
+  const begun = now()
+  const { steady, wall } = at
+  // The wall clock tells whole milliseconds.
+  for (let asked = 1; asked <= 10_000; asked++) {
+    at.steady = steady + asked / 10
+    at.wall = wall + Math.floor(asked / 10 + 0.5)
+    now()
+  }
+  t.ok(Math.abs(now() - begun - 1000) < 1, 'a second is a second')
+})
+
 t.test('it runs by itself', async (t) => {
   const now = wideAwakeClock()
   const before = now()
