@@ -241,44 +241,6 @@ export async function endOverdueRuns(db: Kysely<Database>): Promise<number> {
   return Number(result.numAffectedRows ?? 0)
 }
 
-/** What a run was asked to do; undefined when there is none of this id, or it has ended. */
-export async function findDurableRequest(db: Kysely<Database>, executionId: string): Promise<unknown> {
-  const row = await db
-    .selectFrom('durable_executions')
-    .select('request')
-    .where('id', '=', executionId)
-    .where('status', '=', 'running')
-    .executeTakeFirst()
-  return row?.request ?? undefined
-}
-
-/** How a run stands in the journal: its end when it has one, and whether a process that was heard of lately has it. */
-export interface DurableOutcome {
-  status: DurableStatus
-  outcome: unknown
-  isOwned: boolean
-  isOverdue: boolean
-  /** Until its deadline; below 0 once that is over. */
-  remainingMs: number
-  /** Counts the owners of the run, from 1. */
-  epoch: number
-}
-
-/** Undefined when the journal has no run of this id. */
-export async function findDurableOutcome(
-  db: Kysely<Database>,
-  orgId: string,
-  executionId: string,
-  leaseMs: number
-): Promise<DurableOutcome | undefined> {
-  const { rows } = await sql<DurableOutcome>`
-    select d.status, d.outcome, d.epoch, d.deadline_at < now() as "isOverdue",
-      extract(epoch from d.deadline_at - now())::float8 * 1000 as "remainingMs", exists (select from runtime_leases l
-      where l.instance = d.owner and l.seen_at >= now() - ${milliseconds(leaseMs)}) as "isOwned"
-    from durable_executions d where d.org_id = ${orgId} and d.id = ${executionId}`.execute(db)
-  return rows[0]
-}
-
 async function listRecordedSteps(db: Kysely<Database>, orgId: string, executionId: string) {
   return await db
     .selectFrom('execution_steps')

@@ -1,4 +1,11 @@
 export {
+  type DurableOutcome,
+  failUnownedRun,
+  findDurableOutcome,
+  findDurableRequest,
+  type SeenRun
+} from './adopted-runs.ts'
+export {
   type Agent,
   type AgentFields,
   createAgent,
@@ -30,14 +37,11 @@ export {
   cancelDurableRun,
   claimDurableRun,
   type DurableClaim,
-  type DurableOutcome,
   type DurableRunRef,
   type DurableStatus,
   endDurableRun,
   endLease,
   endOverdueRuns,
-  findDurableOutcome,
-  findDurableRequest,
   forbidDurableRun,
   type NewDurableRun,
   ownsDurableRun,
@@ -69,7 +73,6 @@ export {
   findExecution,
   findRunningExecution
 } from './executions.ts'
-export { failUnownedRun, type SeenRun } from './fail-unowned-run.ts'
 export {
   type FallbackEvent,
   findActiveForce,
