@@ -22,6 +22,8 @@ export interface LauncherOptions {
   environment: Record<string, string>
   /** After SIGHUP. */
   reload: () => void
+  /** The program of a worker. Default: that of the runtime. */
+  entry?: string
 }
 
 /** By its name `ps` and `pgrep` find every worker. */
@@ -32,7 +34,7 @@ const ENTRY = fileURLToPath(new URL('../../bin/semibot-runtime.mjs', import.meta
  * for executions and the metrics of all; and passes signals on. It runs no execution itself.
  */
 export async function runLauncher(options: LauncherOptions): Promise<void> {
-  const { env, logger: service, version, environment, reload } = options
+  const { env, logger: service, version, environment, reload, entry = ENTRY } = options
   const { values } = env
   const { logger } = service
   const registry = new Registry()
@@ -56,7 +58,7 @@ export async function runLauncher(options: LauncherOptions): Promise<void> {
   const fleet = createFleet({
     size: values.RUNTIME_WORKERS,
     silenceMs: WORKER_SILENCE_MS,
-    fork: (number) => forkWorker(number, environment),
+    fork: (number) => forkWorker(entry, number, environment),
     onMessage(number, message) {
       if (message.kind === 'release') desk.release(number, message.orgId, message.givenAway)
       else if (message.kind === 'snapshot') gatherer.received(number, message.id, message.metrics)
@@ -126,8 +128,8 @@ export async function runLauncher(options: LauncherOptions): Promise<void> {
   process.exit(outcome.failed)
 }
 
-function forkWorker(number: number, environment: Record<string, string>): WorkerProcess {
-  cluster.setupPrimary({ exec: ENTRY, args: ['worker', String(number)], execArgv: process.execArgv })
+function forkWorker(exec: string, number: number, environment: Record<string, string>): WorkerProcess {
+  cluster.setupPrimary({ exec, args: ['worker', String(number)], execArgv: process.execArgv })
   const worker = cluster.fork(environment)
   closeLostConnections(worker)
   return {
