@@ -26,7 +26,7 @@ t.comment(`once more with: CHAOS_SEED=${seed} CHAOS_SECONDS=${seconds} node scri
 for (const round of ROUNDS) {
   t.test(`${round.name}, seed ${seed}`, { skip: missingRedis() }, async (t) => {
     const say = (line: string) => t.comment(line)
-    const report = await runRound({ ...round, seed, lengthMs: (seconds / ROUNDS.length) * 1000, clients: 8, say })
+    const report = await runRound({ ...round, seed, lengthMs: (seconds / ROUNDS.length) * 1000, clients: 10, say })
     for (const key of Object.keys(INVARIANTS) as Invariant[]) {
       t.strictSame(report.violationsOf(key), [], INVARIANTS[key])
     }

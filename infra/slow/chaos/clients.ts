@@ -136,9 +136,15 @@ async function send(
       learn(world, chat, answer.response, key)
       return { response: answer.response, api }
     }
-    const mayComeAgain = 'noAnswer' in answer || [409, 429, 503].includes(answer.failure.status)
-    if ('failure' in answer && !mayComeAgain) return answer
-    if (key === undefined || world.stopping) return { gaveUp: true }
+    if ('failure' in answer && !answer.failure.mayComeAgain) {
+      chat.answered = { status: answer.failure.status, content: undefined }
+      world.report.count(`told: failed ${answer.failure.code}`)
+      return answer
+    }
+    if (key === undefined || world.stopping) {
+      chat.wasRefused = key === undefined && 'failure' in answer && answer.failure.code !== 'SESSION_BUSY'
+      return { gaveUp: true }
+    }
     await delay(RETRY_MS)
   }
   world.report.violated('ends', `${chat.kind} ${chat.clientMessageId}: no answer within ${PATIENCE_MS / 1000} s`)
@@ -161,14 +167,10 @@ async function askForJson(world: World, chat: Chat, body: Body, at: number, key:
   const until = performance.now() + PATIENCE_MS
   for (let api = at; performance.now() < until; api = other(api)) {
     const sent = await send(world, chat, body, api, key)
-    if ('gaveUp' in sent) return
-    if ('failure' in sent) {
-      chat.answered = { ...sent.failure, content: undefined }
-      return world.report.count(`told: failed ${sent.failure.code}`)
-    }
+    if (!('response' in sent)) return
     try {
       const { data } = (await bodyOf(sent.response)) as { data: { message: { content: string } } }
-      chat.answered = { status: 200, code: undefined, content: data.message.content }
+      chat.answered = { status: 200, content: data.message.content }
       return world.report.count('told: completed')
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error

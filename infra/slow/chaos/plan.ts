@@ -2,7 +2,7 @@ import type { Random } from './random.ts'
 
 /** What can be done to what: the kinds of harm for each kind of target, with how often they are chosen. */
 const HARM = {
-  service: { kill: 4, terminate: 2, pause: 3 },
+  service: { kill: 4, terminate: 2, pause: 3, 'long-pause': 1 },
   worker: { 'kill-worker': 2, 'pause-worker': 2 },
   server: { crash: 1 },
   road: { cut: 4, refuse: 3, hang: 2, delay: 1 },
@@ -31,7 +31,9 @@ export interface Strike {
 const LENGTHS: Readonly<Record<StrikeKind, readonly [number, number]>> = {
   kill: [0, 3000],
   terminate: [0, 2000],
-  pause: [500, 6000],
+  pause: [500, 5000],
+  // Longer than the others believe that a silent process lives.
+  'long-pause': [11_000, 14_000],
   'kill-worker': [0, 0],
   'pause-worker': [500, 6000],
   crash: [0, 2500],
@@ -49,11 +51,11 @@ const LENGTHS: Readonly<Record<StrikeKind, readonly [number, number]>> = {
 /** Quiet at the beginning, so that chats are under way when the first fault comes. */
 export const CALM_MS = 2000
 /** From one fault to the next. */
-const GAP_MS = [800, 3500] as const
+const GAP_MS = [500, 2500] as const
 /** A process that was ended is not struck again before it can be up. */
 const REST_MS = 4000
 /** More at once would only show that nothing works when everything is gone. */
-export const MAX_AT_ONCE = 2
+export const MAX_AT_ONCE = 3
 
 /** The faults of one round, in the order in which they begin; all are over at `lengthMs`. */
 export function planStrikes(random: Random, targets: readonly Target[], lengthMs: number): Strike[] {

@@ -63,7 +63,14 @@ function tell(report: Report, say: (line: string) => void): void {
   for (const what of ['chats', 'faults', 'told', 'refused', 'no answer', 'fallback']) {
     say(`${what}: ${report.counts(`${what}: `)}`)
   }
-  const others = ['resumed', 'stream cut', 'client left', 'told whole at the end only', 'answered again by the key']
+  const others = [
+    'resumed',
+    'stream cut',
+    'client left',
+    'told whole at the end only',
+    'answered again by the key',
+    'refused, and stored all the same'
+  ]
   say(others.map((what) => `${what} ${report.countOf(what)}`).join(', '))
   for (const key of Object.keys(INVARIANTS) as Invariant[]) {
     const violations = report.violationsOf(key)

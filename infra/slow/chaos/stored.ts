@@ -14,7 +14,7 @@ interface StoredChat {
 /** Compares what the clients were told with what is stored. Resolves with the executions that the runtime completed. */
 export async function judgeStored({ stack, report, chats }: World): Promise<Set<string>> {
   const stored = await readStored(stack.db)
-  const byId = new Map(stored.map((row) => [row.id, row]))
+  const byId = new Set(stored.map(({ id }) => id))
   const byMessage = Map.groupBy(stored, ({ clientMessageId }) => clientMessageId)
   for (const chat of chats) {
     report.checked('oneKey')
@@ -28,10 +28,10 @@ export async function judgeStored({ stack, report, chats }: World): Promise<Set<
     }
     for (const id of chat.executionIds) {
       report.checked('kept')
-      const row = byId.get(id)
-      if (row === undefined) report.violated('kept', `${chat.kind} ${id} is not stored`)
-      else judgeChat(report, chat, row)
+      if (!byId.has(id)) report.violated('kept', `${chat.kind} ${id} is not stored`)
     }
+    for (const row of rows) judgeChat(report, chat, row)
+    if (chat.wasRefused && rows.length > 0) report.count('refused, and stored all the same')
   }
   await judgeSessions(stack.db, report)
   return new Set(

@@ -61,7 +61,7 @@ async function carryOut(stack: ChaosStack, { kind, target, forMs }: Strike): Pro
   const service = [...stack.apis, ...stack.runtimes].find((candidate) => candidate.name === name)
   if (service === undefined) throw new Error(`there is no target ${target}`)
   if (target !== name) return await strikeWorker(service, kind, forMs)
-  if (kind === 'pause') {
+  if (kind === 'pause' || kind === 'long-pause') {
     service.signal('SIGSTOP')
     await delay(forMs)
     return service.signal('SIGCONT')

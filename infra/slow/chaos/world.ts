@@ -22,8 +22,10 @@ export interface Chat {
   sessionId: string | undefined
   /** One for each reader. */
   told: Told[]
-  /** How a JSON answer told the end. */
-  answered?: { status: number; code: ErrorCode | undefined; content: string | undefined }
+  /** How the end was told where it was the whole answer. */
+  answered?: { status: number; content: string | undefined }
+  /** The client was told that nothing was begun, and did not ask again. */
+  wasRefused?: boolean
 }
 
 /** What the clients of a round share. */
@@ -44,6 +46,8 @@ export const RETRY_MS = 300
 export interface Failure {
   status: number
   code: ErrorCode
+  /** The chat was not begun, or is under way: the same call may be made again. */
+  mayComeAgain: boolean
 }
 
 /** An answer that is no success, or none at all. Everything is counted; what no fault excuses is a violation. */
@@ -67,7 +71,8 @@ export async function ask(
     const blame = wrongWith(status, code)
     if (blame !== undefined)
       report.violated('errors', `${what} at ${stack.apis[api]?.name}: ${blame}: ${JSON.stringify(body.error)}`)
-    return { failure: { status, code } }
+    const isEnd = response.headers['x-should-retry'] === 'false' && code !== 'SESSION_BUSY'
+    return { failure: { status, code, mayComeAgain: !isEnd && [409, 429, 503].includes(status) } }
   } catch (error) {
     if (!(error instanceof NoAnswer)) throw error
     report.count(`no answer: ${error.reason}`)
