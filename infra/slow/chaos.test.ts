@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto'
 import { missingRedis } from '@semibot/stack/test'
 import t from 'tap'
-import { INVARIANTS, type Invariant } from './chaos/report.ts'
-import { runRound } from './chaos/round.ts'
+import { INVARIANTS, type Invariant } from '../src/chaos/report.ts'
+import { runRound } from '../src/chaos/round.ts'
 
-// Real processes, chats, and faults by chance: whatever goes wrong, what chaos/report.ts lists must hold. The plan of the
+// Real processes, chats, and faults by chance: whatever goes wrong, what src/chaos/report.ts lists must hold. The plan of the
 // faults and what each client does follow from the seed; when things happen to meet does not, so a seed that has found
 // something may have to be run some times.
 

@@ -2,7 +2,16 @@ import { createWriteStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type FaultProxy, faultProxy, freePort, REPOSITORY_ROOT, runCli, SOURCE_FLAGS } from '@semibot/stack'
+import {
+  createLogBook,
+  type FaultProxy,
+  faultProxy,
+  freePort,
+  type LogBook,
+  REPOSITORY_ROOT,
+  runCli,
+  SOURCE_FLAGS
+} from '@semibot/stack'
 import { bareEnvironment, startSimulator, type TestSimulator } from '@semibot/stack/test'
 import pg from 'pg'
 import { bodyOf, call } from './http.ts'
@@ -33,6 +42,8 @@ export interface ChaosStack {
   adminToken: string
   effectsFile: string
   targets: Target[]
+  /** What apis and runtimes have logged. */
+  book: LogBook
   /** Into the log of the round, with the time. */
   note(text: string): void
   stop(): Promise<void>
@@ -64,6 +75,7 @@ export async function startStack(options: StackOptions): Promise<ChaosStack> {
     stops.push(() => new Promise((resolve) => file.end(resolve)))
     return (line: string) => void (file.writable && file.write(`${line}\n`))
   }
+  const book = createLogBook()
   const timeline = logTo('timeline')
   const note = (text: string) => timeline(`${new Date().toISOString()} ${text}`)
   try {
@@ -98,10 +110,12 @@ export async function startStack(options: StackOptions): Promise<ChaosStack> {
       LLM_BASE_URL: simulator.baseUrl,
       RUNTIME_SERVICE_TOKEN: 'service-token-of-the-chaos-0123456789',
       RUNTIME_EXECUTION_TIMEOUT_MS: String(EXECUTION_TIMEOUT_MS),
+      CHAT_RUNTIME_TIMEOUT_THRESHOLD_MS: String(EXECUTION_TIMEOUT_MS),
       SHUTDOWN_GRACE_MS: String(GRACE_MS)
     }
     const own = async (kind: keyof typeof ENTRIES, index: number, port: number, env: Record<string, string>) => {
       const name = `${kind}-${index}`
+      const toFile = logTo(name)
       const service = await startService({
         name,
         url: `http://127.0.0.1:${port}`,
@@ -111,7 +125,10 @@ export async function startStack(options: StackOptions): Promise<ChaosStack> {
         env: { ...shared, ...env, [kind === 'api' ? 'API_PORT' : 'RUNTIME_PORT']: String(port) },
         readyTimeoutMs: 60_000,
         stopTimeoutMs: 20_000,
-        log: logTo(name),
+        log: (line) => {
+          toFile(line)
+          book.write(line)
+        },
         onDeath,
         note
       })
@@ -164,6 +181,7 @@ export async function startStack(options: StackOptions): Promise<ChaosStack> {
         ...['postgres', 'redis'].map((name) => ({ name, kind: 'server' as const, weight: 1 })),
         { name: 'model', kind: 'model', weight: 3 }
       ],
+      book,
       note,
       stop
     }

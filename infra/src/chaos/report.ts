@@ -31,12 +31,16 @@ export interface Report {
   /** The counts of all names that begin so, the most frequent first: `410 EVENTS_EXPIRED 12, ...`. */
   counts(prefix: string): string
   countOf(what: string): number
+  /** Keeps the longest of the times that something took, milliseconds. */
+  took(milliseconds: number): void
+  readonly longestMs: number
 }
 
 export function createReport(note: (text: string) => void): Report {
   const checks = new Map<Invariant, number>()
   const violations = new Map<Invariant, string[]>()
   const counts = new Map<string, number>()
+  let longestMs = 0
   const checked = (invariant: Invariant, times = 1) => void checks.set(invariant, (checks.get(invariant) ?? 0) + times)
   return {
     checked,
@@ -53,6 +57,12 @@ export function createReport(note: (text: string) => void): Report {
         .sort(([, one], [, other]) => other - one)
         .map(([what, times]) => `${what.slice(prefix.length)} ${times}`)
         .join(', ') || 'none',
-    countOf: (what) => counts.get(what) ?? 0
+    countOf: (what) => counts.get(what) ?? 0,
+    took: (milliseconds) => {
+      longestMs = Math.max(longestMs, milliseconds)
+    },
+    get longestMs() {
+      return longestMs
+    }
   }
 }

@@ -49,6 +49,8 @@ export async function runRound(options: RoundOptions): Promise<Report> {
     report.checked('processes', stack.apis.length + stack.runtimes.length)
     const effects = readEffects(stack.effectsFile).filter(({ phase }) => phase === 'effect').length
     say(`${name}: ${world.chats.length} chats, ${strikes.length} faults, ${effects} effects of tools`)
+    say(`the longest wait for an end ${seconds(report.longestMs)}`)
+    say(HAPPENED.map(([what, message]) => `${what} ${stack.book.count(message)}`).join(', '))
     say(`settled ${seconds(settledMs)} and recovered ${seconds(recoveredMs)} after the last client`)
   } finally {
     await stack.stop()
@@ -57,6 +59,17 @@ export async function runRound(options: RoundOptions): Promise<Report> {
   say(`logs of each process: ${logFolder}`)
   return report
 }
+
+/** What the processes do about faults, as their logs call it. */
+const HAPPENED = [
+  ['runs that went on at another runtime', /执行转由另一实例继续/],
+  ['taken over from the journal', /execution taken over/],
+  ['lost to another process', /execution lost/],
+  ['executions left to other apis', /执行留给其它进程继续/],
+  ['adopted by one', /由本进程接管/],
+  ['sessions released', /会话已释放/],
+  ['openings of the breaker', /触发自动回退/]
+] as const
 
 /** What may happen under faults, counted. */
 function tell(report: Report, say: (line: string) => void): void {

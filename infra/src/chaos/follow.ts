@@ -47,7 +47,8 @@ export async function follow(world: World, options: FollowOptions): Promise<Told
   const { chat, leave } = options
   const told = options.told ?? new Told()
   if (options.told === undefined) chat.told.push(told)
-  const until = performance.now() + PATIENCE_MS
+  const startedAt = performance.now()
+  const until = startedAt + PATIENCE_MS
   const who = () => `${chat.kind} ${[...chat.executionIds][0]} after event ${told.lastSeq}`
   let { api, first: response } = options
   let mayLeave = leave !== undefined
@@ -77,6 +78,7 @@ export async function follow(world: World, options: FollowOptions): Promise<Told
     mayLeave = false
     await delay(leave.pauseMs)
   }
+  report.took(performance.now() - startedAt)
   judgeTold(world, chat, told)
   return told
 }
@@ -97,7 +99,7 @@ async function resume(world: World, chat: Chat, told: Told, api: number): Promis
 }
 
 /** What a reader was told must be right by itself, and no other than what another reader was told. */
-export function judgeTold({ report }: World, chat: Chat, told: Told): void {
+function judgeTold({ report }: World, chat: Chat, told: Told): void {
   const name = `${chat.kind} ${[...chat.executionIds][0]}`
   for (const invariant of ['ids', 'terminal', 'text'] as const) report.checked(invariant)
   for (const { rule, detail } of told.problems) report.violated(rule, `${name}: ${detail}`)
