@@ -72,8 +72,8 @@ const whole = (content: string): ChatEventBody => ({
 /** What a client makes of connections, each a list of numbered events. */
 function tell(...connections: [seq: number, body: ChatEventBody][][]): Told {
   const told = new Told()
-  for (const events of connections) {
-    told.connect()
+  for (const [index, events] of connections.entries()) {
+    told.connect(index === 0)
     for (const [seq, body] of events) told.take({ ...body, seq, ts: 0 } as ChatEvent, String(seq))
   }
   return told

@@ -16,7 +16,6 @@ async function readEvents(
   leave: (event: ChatEvent) => boolean
 ): Promise<StreamEnd> {
   const read = createFrameReader()
-  told.connect()
   return await readStream(response, SILENT_MS, (piece) => {
     for (const { id, event } of read(piece)) {
       told.take(event, id)
@@ -58,12 +57,14 @@ export async function follow(world: World, options: FollowOptions): Promise<Told
       report.violated('ends', `${who()}: no end within ${PATIENCE_MS / 1000} s`)
       return told
     }
+    const isAnswer = response !== undefined
     response ??= await resume(world, chat, told, api)
     if (response === undefined) {
       api = other(api)
       await delay(RETRY_MS)
       continue
     }
+    told.connect(isAnswer)
     const end = await readEvents(response, told, (event) => mayLeave && leave?.after(event) === true)
     response = undefined
     report.checked('ends')

@@ -71,20 +71,22 @@ const HAPPENED = [
   ['openings of the breaker', /触发自动回退/]
 ] as const
 
+const OTHERS = [
+  'resumed',
+  'stream cut',
+  'client left',
+  'told whole at the end only',
+  'answered again by the key',
+  'refused, and stored all the same',
+  'runs that an api will end'
+]
+
 /** What may happen under faults, counted. */
 function tell(report: Report, say: (line: string) => void): void {
   for (const what of ['chats', 'faults', 'told', 'refused', 'no answer', 'fallback']) {
     say(`${what}: ${report.counts(`${what}: `)}`)
   }
-  const others = [
-    'resumed',
-    'stream cut',
-    'client left',
-    'told whole at the end only',
-    'answered again by the key',
-    'refused, and stored all the same'
-  ]
-  say(others.map((what) => `${what} ${report.countOf(what)}`).join(', '))
+  say(OTHERS.map((what) => `${what} ${report.countOf(what)}`).join(', '))
   for (const key of Object.keys(INVARIANTS) as Invariant[]) {
     const violations = report.violationsOf(key)
     say(

@@ -16,8 +16,9 @@ export async function judgeSettled({ stack, report }: World): Promise<number> {
       select 'execution ' || id || ' of ' || owner || ' is ' || status as what from executions
         where status in ('running', 'waiting_approval')
       union all select 'the answer ' || id || ' is ' || status from messages where status = 'streaming'
-      union all select 'the run ' || id || ' of ' || coalesce(owner, 'nobody') || ' is ' || status
-        from durable_executions where status = 'running'`)
+      union all select 'the run ' || d.id || ' of ' || coalesce(d.owner, 'nobody') || ' is ' || d.status
+        from durable_executions d join executions e on e.org_id = d.org_id and e.id = d.id
+        where d.status = 'running' and e.ended_at is null`)
     return rows.map(({ what }) => what)
   }
   report.checked('settled')
@@ -29,6 +30,9 @@ export async function judgeSettled({ stack, report }: World): Promise<number> {
   await settled.catch(async () => {
     for (const what of await left()) report.violated('settled', what)
   })
+  // A run whose end could not be written while the database was away is ended by an api, minutes after its deadline.
+  const { rows } = await stack.db.query(`select from durable_executions where status = 'running'`)
+  for (const _ of rows) report.count('runs that an api will end')
   return performance.now() - startedAt
 }
 

@@ -12,22 +12,25 @@ export class Told {
   readonly earlier: string[] = []
   readonly problems: { rule: 'ids' | 'terminal' | 'text'; detail: string }[] = []
   readonly fallbacks: string[] = []
-  connections = 0
   /** The whole message differed from the deltas before it: allowed after a cut only. */
   wasCorrected = false
   #isFirst = false
+  /** The only connection so far is the one that the chat was sent on. */
+  #isWhole = false
 
   /** What a client knows that has nothing but the number of an event. */
   static from(seq: number): Told {
     const told = new Told()
     told.lastSeq = seq
-    told.connections = 1
     return told
   }
 
-  /** A connection begins, of which events follow. */
-  connect(): void {
-    this.connections++
+  /**
+   * A connection begins, of which events follow. `isAnswer`: it is the one that the chat was sent on, whose deltas must
+   * be the whole message; who reads along elsewhere may be told parts of it by its end only.
+   */
+  connect(isAnswer: boolean): void {
+    this.#isWhole = isAnswer
     this.#isFirst = true
   }
 
@@ -54,7 +57,7 @@ export class Told {
       this.fallbacks.push(`${event.reasonCode} to ${event.to}`)
       if (event.discardedMessageIds.length > 0) this.#forget()
     } else if (event.type === 'message.completed' && event.content !== this.text) {
-      if (this.connections === 1 && this.text !== '') {
+      if (this.#isWhole && this.text !== '') {
         this.#break('text', `the whole message is not what was streamed: ${difference(event.content, this.text)}`)
       }
       this.wasCorrected = true
