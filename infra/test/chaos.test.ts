@@ -1,8 +1,11 @@
+import { join } from 'node:path'
 import type { ChatEvent, ChatEventBody } from '@semibot/chat-protocol'
 import t from 'tap'
+import { judgeEffects } from '../src/chaos/effects.ts'
 import { createFrameReader } from '../src/chaos/frames.ts'
 import { CALM_MS, describeStrike, MAX_AT_ONCE, planStrikes, type Target } from '../src/chaos/plan.ts'
 import { createRandom } from '../src/chaos/random.ts'
+import { createReport } from '../src/chaos/report.ts'
 import { mixedUp, Told } from '../src/chaos/told.ts'
 
 const TARGETS: Target[] = [
@@ -184,6 +187,27 @@ t.test('an answer of which a word is missing, or that has two writers, is found'
   t.match(mixedUp('a[1.1] b[2.2]'), /word 2/)
   t.match(mixedUp('b[2.1]'), /word 1/)
   t.match(mixedUp('a[1.1]\n\na[1.1]'), /two parts of call 1/)
+})
+
+t.test('an effect that comes twice, or is missing, is found', async (t) => {
+  const line = (phase: string, tool: string, executionId: string, key: string) =>
+    JSON.stringify({ phase, tool, executionId, key })
+  const lines = [
+    line('begun', 'effect_idempotent', 'a', 'a1'),
+    line('begun', 'effect_idempotent', 'a', 'a1'),
+    line('effect', 'effect_idempotent', 'a', 'a1'),
+    line('begun', 'effect_unsafe', 'b', 'b1'),
+    line('begun', 'effect_unsafe', 'b', 'b1'),
+    line('effect', 'effect_unsafe', 'b', 'b1'),
+    line('effect', 'effect_unsafe', 'b', 'b1')
+  ]
+  const file = join(t.testdir({ effects: `${lines.join('\n')}\n` }), 'effects')
+  const chat = { clientMessageId: 'x', kind: 'tools', mode: 'runtime', sessionId: 's', told: [] } as const
+  const tool = { name: 'effect_idempotent', steps: 2 }
+  const report = createReport(() => {})
+  judgeEffects(report, file, [{ ...chat, told: [], tool, executionIds: new Set(['a']) }], new Set(['a', 'b']))
+  t.strictSame(report.violationsOf('effects'), ['begun 2 times: effect_unsafe b1', 'effect 2 times: effect_unsafe b1'])
+  t.strictSame(report.violationsOf('allEffects'), ['tools a: 1 of 2 effects'])
 })
 
 t.test('frames are put together from pieces', async (t) => {
