@@ -24,6 +24,7 @@ const KINDS = {
   'json-tools': 1,
   twins: 2,
   cancel: 2,
+  delete: 1,
   leave: 2,
   'leave-for-good': 1,
   'leave-and-cancel': 1
@@ -47,13 +48,17 @@ export async function runClient(world: World, client: Random, name: string): Pro
     // Of its own: what a chat takes by chance does not depend on how the one before it went.
     const random = client.fork(String(number))
     const kind = random.pick(DECK)
-    const { chat, body } = compose(random, kind, `${name}-${number}`, random.chance(0.5) ? session : undefined)
+    // Whoever deletes a session takes nothing from the chats before.
+    const goesOn = random.chance(0.5) && kind !== 'delete'
+    const { chat, body } = compose(random, kind, `${name}-${number}`, goesOn ? session : undefined)
     world.chats.push(chat)
     world.report.count(`chats: ${kind}`)
     await perform(world, random, chat, body)
     const isOver = chat.told.some(({ end }) => end !== undefined) || chat.answered !== undefined
     session =
-      isOver && chat.sessionId ? { id: chat.sessionId, agentId: body.agentId as string, mode: chat.mode } : undefined
+      isOver && chat.sessionId && chat.isDeleted !== true
+        ? { id: chat.sessionId, agentId: body.agentId as string, mode: chat.mode }
+        : undefined
     await shortPause(random)
   }
 }
@@ -100,7 +105,7 @@ async function perform(world: World, random: Random, chat: Chat, body: Body): Pr
     return judgeTwins(world, chat)
   }
   const told = await stream(world, random, chat, body, api, key)
-  if (told?.end === undefined) return
+  if (told?.end === undefined || chat.isDeleted === true) return
   if (key !== undefined && random.chance(0.4)) await repeat(world, random, chat, body, key)
   if (random.chance(0.3)) await readAgain(world, random, chat)
 }
@@ -114,7 +119,7 @@ async function stream(world: World, random: Random, chat: Chat, body: Body, at: 
   const leaves = chat.kind.startsWith('leave')
   const pauseMs = chat.kind === 'leave' ? random.between(0, 4000) : undefined
   const leave = leaves ? { after: ({ seq }: { seq: number }) => seq >= after, pauseMs } : undefined
-  const cancelling = chat.kind === 'cancel' ? cancel(world, random, chat) : undefined
+  const cancelling = chat.kind === 'cancel' || chat.kind === 'delete' ? stop(world, random, chat) : undefined
   const told = await follow(world, { chat, first: response, api, ...(leave && { leave }) })
   await cancelling
   return told
@@ -179,12 +184,17 @@ async function askForJson(world: World, chat: Chat, body: Body, at: number, key:
   }
 }
 
-async function cancel(world: World, random: Random, chat: Chat): Promise<void> {
+/** Cancels the chat, or deletes its session. */
+async function stop(world: World, random: Random, chat: Chat): Promise<void> {
   await delay(random.between(100, 2500))
   const [executionId] = chat.executionIds
+  chat.isDeleted = chat.kind === 'delete'
+  const [method, path] = chat.isDeleted
+    ? (['DELETE', `/sessions/${chat.sessionId}`] as const)
+    : (['POST', `/chat/executions/${executionId}/cancel`] as const)
   let api = random.between(0, 1)
   for (let tries = 0; tries < 5; tries++, api = other(api)) {
-    const answer = await ask(world, api, chat.mode, `/chat/executions/${executionId}/cancel`, { method: 'POST' })
+    const answer = await ask(world, api, chat.mode, path, { method, mayBeGone: chat.isDeleted })
     if ('response' in answer) return void answer.response.resume()
     await delay(RETRY_MS)
   }

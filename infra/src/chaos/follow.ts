@@ -60,6 +60,7 @@ export async function follow(world: World, options: FollowOptions): Promise<Told
     const isAnswer = response !== undefined
     response ??= await resume(world, chat, told, api)
     if (response === undefined) {
+      if (chat.isDeleted === true) return told
       api = other(api)
       await delay(RETRY_MS)
       continue
@@ -88,12 +89,15 @@ async function resume(world: World, chat: Chat, told: Told, api: number): Promis
   const [executionId] = chat.executionIds
   if (executionId === undefined) throw new Error('a chat that no answer has named cannot be resumed')
   const headers = { 'last-event-id': String(told.lastSeq) }
-  const answer = await ask(world, api, chat.mode, `/chat/executions/${executionId}/events`, { headers })
+  const answer = await ask(world, api, chat.mode, `/chat/executions/${executionId}/events`, {
+    headers,
+    mayBeGone: chat.isDeleted === true
+  })
   if ('response' in answer) {
     world.report.count('resumed')
     return answer.response
   }
-  if ('failure' in answer && answer.failure.code === 'NOT_FOUND') {
+  if ('failure' in answer && answer.failure.code === 'NOT_FOUND' && chat.isDeleted !== true) {
     world.report.violated('kept', `${chat.kind} ${executionId} is not found at api-${api}`)
   }
   return undefined

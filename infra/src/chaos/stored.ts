@@ -26,6 +26,7 @@ export async function judgeStored({ stack, report, chats }: World): Promise<Set<
         `${chat.kind} ${chat.clientMessageId} is stored as ${rows.map(({ id }) => id).join(' and ')}`
       )
     }
+    if (chat.isDeleted === true) continue
     for (const id of chat.executionIds) {
       report.checked('kept')
       if (!byId.has(id)) report.violated('kept', `${chat.kind} ${id} is not stored`)

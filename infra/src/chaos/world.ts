@@ -24,6 +24,8 @@ export interface Chat {
   told: Told[]
   /** How the end was told where it was the whole answer. */
   answered?: { status: number; content: string | undefined }
+  /** Its session is deleted while it runs: from then on nobody may find it. */
+  isDeleted?: boolean
   /** The client was told that nothing was begun, and did not ask again. */
   wasRefused?: boolean
 }
@@ -56,7 +58,7 @@ export async function ask(
   api: number,
   mode: Mode,
   path: string,
-  options: Omit<Call, 'url' | 'key' | 'timeoutMs'> = {}
+  { mayBeGone = false, ...options }: Omit<Call, 'url' | 'key' | 'timeoutMs'> & { mayBeGone?: boolean } = {}
 ): Promise<{ response: IncomingMessage } | { failure: Failure } | { noAnswer: string }> {
   const url = `${stack.apis[api]?.url}/api/v1${path}`
   const what = `${options.method ?? 'GET'} ${path.replace(/[0-9a-f-]{36}/, ':id')}`
@@ -68,7 +70,7 @@ export async function ask(
     const code = body.error?.code as ErrorCode
     report.count(`refused: ${status} ${code}`)
     report.checked('errors')
-    const blame = wrongWith(status, code)
+    const blame = mayBeGone && code === 'NOT_FOUND' ? undefined : wrongWith(status, code)
     if (blame !== undefined)
       report.violated('errors', `${what} at ${stack.apis[api]?.name}: ${blame}: ${JSON.stringify(body.error)}`)
     const isEnd = response.headers['x-should-retry'] === 'false' && code !== 'SESSION_BUSY'
