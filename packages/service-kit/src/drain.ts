@@ -25,6 +25,8 @@ export interface DrainableStream {
 
 export interface Drain {
   readonly draining: boolean
+  /** The grace is over: what begins now would be ended at once. */
+  readonly finishing: boolean
   readonly openStreams: number
   /** Returns the function that forgets the stream; it is forgotten by itself when its response closes. */
   track(stream: DrainableStream): () => void
@@ -72,6 +74,9 @@ export function createDrain(options: DrainOptions): Drain {
   return {
     get draining() {
       return draining
+    },
+    get finishing() {
+      return finishing
     },
     get openStreams() {
       return streams.size

@@ -118,7 +118,9 @@ t.test('a stream that begins when the grace is over gets its terminal event at o
   const late = await open('/late-stream')
   await until(() => answers.length === 1, 'the late request')
   const closing = app.close()
+  t.notOk(drain.finishing, 'not before the grace is over')
   await first.ended()
+  t.ok(drain.finishing)
   answers[0]!()
   await late.received(TERMINAL)
   await closing

@@ -75,6 +75,13 @@ export async function handleChatCall(
 
 /** Takes a place in the process and one in the organisation's share. */
 async function enter(services: ChatCallServices, caller: Caller): Promise<() => void> {
+  // Accepted now it would fail at once, and its Idempotency-Key would stand for that failure.
+  if (services.drain.finishing) {
+    services.metrics.requestFinished('rejected')
+    throw new RequestError('SHUTTING_DOWN', 'The server is shutting down; send the message again.', {
+      retryAfterSeconds: 1
+    })
+  }
   const leaveOrg = services.orgConcurrency.acquire(caller.orgId)
   if (leaveOrg === null) {
     services.metrics.shed('org_concurrency')
