@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { describeExit, type ProcessExit, type ProcessOptions, type RunningProcess, startProcess } from '@semibot/stack'
+import { type ProcessExit, type ProcessOptions, type RunningProcess, startProcess } from '@semibot/stack'
 
 /** A process that may be ended, paused and started again, and whose end by itself is noticed. */
 export interface Service {
@@ -105,6 +105,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       judge(await running.stop())
     }
   }
+}
+
+function describeExit({ code, signal }: ProcessExit): string {
+  return signal ? `was killed by ${signal}` : `ended with exit code ${code}`
 }
 
 function parse(line: string): { msg?: string; workerPid?: number; how?: string } {
