@@ -43,10 +43,10 @@ export async function answerExecution(
   reply.headers({ [HEADERS.executionId]: executionId, [HEADERS.sessionId]: sessionId })
   const cancel = () => services.running.get(executionId)?.cancel('disconnect')
   const onDisconnect = options.onDisconnect === 'cancel' ? cancel : undefined
-  const finish = () => {
-    if (services.running.get(executionId) !== undefined) void services.handover.end(executionId)
+  const finish = async () => {
+    await services.handover.end(executionId)
     // Another process runs it, and tells the rest to whoever asks there.
-    else if (!events.ended) events.fail()
+    if (!events.ended) events.fail()
   }
   if (options.stream) {
     return streamReply(reply, events, {
