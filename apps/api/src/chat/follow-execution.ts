@@ -54,8 +54,13 @@ async function poll(options: FollowOptions, events: EventBuffer): Promise<void> 
     if (feed(events, batches)) quiet = 0
     if (quiet < QUIET_POLLS) continue
     quiet = 0
-    const record = await options.find(events.orgId, events.executionId).catch(() => undefined)
-    if (record === undefined || record.status === 'running' || record.status === 'waiting_approval') continue
+    const record = await options.find(events.orgId, events.executionId).catch(() => 'unknown' as const)
+    if (record === undefined) {
+      // Its session was deleted, and whoever ran it has not told its end: a reader that asks again hears that it is gone.
+      events.fail()
+      return
+    }
+    if (record === 'unknown' || record.status === 'running' || record.status === 'waiting_approval') continue
     await tellEnd(options, events, record)
   }
 }

@@ -2,7 +2,7 @@ import { mock } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { ChatEvent, ChatEventBody } from '@semibot/chat-protocol'
 import t from 'tap'
-import { followExecution } from '../../src/chat/follow-execution.ts'
+import { type FollowOptions, followExecution } from '../../src/chat/follow-execution.ts'
 import { startedEvent } from '../helpers/started-event.ts'
 
 t.beforeEach(() => mock.timers.enable({ apis: ['setTimeout'] }))
@@ -11,7 +11,7 @@ t.afterEach(() => mock.timers.reset())
 const identity = { executionId: 'e', sessionId: 's', messageId: 'm', orgId: 'o', userId: null }
 
 /** An execution of another process, and the store that it writes to. */
-async function follow() {
+async function follow(find: FollowOptions['find'] = async () => undefined) {
   const stored: ChatEvent[] = []
   const store = (body: ChatEventBody) => stored.push({ ...body, seq: stored.length + 1, ts: 0 } as ChatEvent)
   let reads = 0
@@ -21,7 +21,7 @@ async function follow() {
     return events.length === 0 ? [] : [{ identity, events }]
   }
   store(startedEvent())
-  const events = await followExecution({ read, find: async () => undefined }, 'e', 0)
+  const events = await followExecution({ read, find }, 'e', 0)
   if (events === undefined) throw new Error('the store has no events')
   const pass = async (milliseconds: number) => {
     for (let passed = 0; passed < milliseconds; passed += 100) {
@@ -60,4 +60,28 @@ t.test('nor for those who do not come in time', async (t) => {
   events.read(0, () => {})
   await pass(1000)
   t.equal(reads(), 1)
+})
+
+t.test('a reader of an execution that is gone with its session is cut off', async (t) => {
+  const { events, pass, reads } = await follow()
+  const reader = events.read(0, () => {})
+  t.equal(reader.next()?.type, 'execution.started')
+  await pass(4000)
+  t.notOk(reader.expired)
+  await pass(2000)
+  t.equal(reader.next(), undefined)
+  t.ok(reader.expired, 'to ask again, and be told that there is none')
+  const before = reads()
+  await pass(2000)
+  t.equal(reads(), before, 'and nobody asks the store any more')
+})
+
+t.test('while the database does not say how an execution stands, its readers wait', async (t) => {
+  const find = async () => {
+    throw new Error('away')
+  }
+  const { events, pass } = await follow(find)
+  const reader = events.read(0, () => {})
+  await pass(20_000)
+  t.notOk(reader.expired)
 })
