@@ -13,10 +13,11 @@ const SILENT_MS = 30_000
 async function readEvents(
   response: IncomingMessage,
   told: Told,
+  limitMs: number,
   leave: (event: ChatEvent) => boolean
 ): Promise<StreamEnd> {
   const read = createFrameReader()
-  return await readStream(response, SILENT_MS, (piece) => {
+  return await readStream(response, { silentMs: SILENT_MS, limitMs }, (piece) => {
     for (const { id, event } of read(piece)) {
       told.take(event, id)
       if (leave(event)) return false
@@ -66,13 +67,19 @@ export async function follow(world: World, options: FollowOptions): Promise<Told
       continue
     }
     told.connect(isAnswer)
-    const end = await readEvents(response, told, (event) => mayLeave && leave?.after(event) === true)
+    const end = await readEvents(
+      response,
+      told,
+      Math.max(0, until - performance.now()),
+      (event) => mayLeave && leave?.after(event) === true
+    )
     response = undefined
     report.checked('ends')
     if (end === 'ended' && told.end === undefined)
       report.violated('ends', `${who()} at api-${api}: ended without a terminal event`)
     if (end === 'silent') report.violated('ends', `${who()} at api-${api}: nothing for ${SILENT_MS / 1000} s`)
-    if (told.end !== undefined) break
+    // The bound is over, as the loop will see.
+    if (told.end !== undefined || end === 'endless') continue
     report.count(end === 'left' ? 'client left' : 'stream cut')
     api = other(api)
     if (end !== 'left') continue

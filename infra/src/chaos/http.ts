@@ -44,23 +44,32 @@ export function call({ url, method = 'GET', key, headers = {}, body, timeoutMs }
         resolve(response)
       }
     )
-    const timer = setTimeout(() => outgoing.destroy(new NoAnswer('late')), timeoutMs)
+    const timer = setTimeout(() => {
+      outgoing.destroy()
+      reject(new NoAnswer('late'))
+    }, timeoutMs)
     outgoing.on('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer)
-      reject(error instanceof NoAnswer ? error : new NoAnswer(error.code ?? error.message))
+      reject(new NoAnswer(error.code ?? error.message))
     })
     outgoing.end(text)
   })
 }
 
+/** Longest wait for a body whose headers are there. */
+const BODY_MS = 60_000
+
 /** The whole body as JSON. Throws NoAnswer when it was cut or is no JSON. */
 export async function bodyOf(response: IncomingMessage): Promise<unknown> {
   let text = ''
+  const timer = setTimeout(() => response.destroy(), BODY_MS)
   try {
     response.setEncoding('utf8')
     for await (const piece of response) text += piece
   } catch {
     throw new NoAnswer('cut in the body')
+  } finally {
+    clearTimeout(timer)
   }
   if (!response.complete) throw new NoAnswer('cut in the body')
   try {
@@ -70,22 +79,24 @@ export async function bodyOf(response: IncomingMessage): Promise<unknown> {
   }
 }
 
-/** How reading a stream ended: as HTTP ends, by a destroyed socket, by saying nothing for too long, or by the reader. */
-export type StreamEnd = 'ended' | 'cut' | 'silent' | 'left'
+/** How reading a stream ended: as HTTP ends, by a destroyed socket, by the reader; or it said nothing, or had no end, for too long. */
+export type StreamEnd = 'ended' | 'cut' | 'left' | 'silent' | 'endless'
 
-/** Gives each piece to `onPiece` until the end; false of that leaves. */
+/** Gives each piece to `onPiece` until the end; false of that leaves. A stream may not take longer than `limitMs`, either. */
 export function readStream(
   response: IncomingMessage,
-  silentMs: number,
+  { silentMs, limitMs }: { silentMs: number; limitMs: number },
   onPiece: (piece: Buffer) => boolean
 ): Promise<StreamEnd> {
   return new Promise((resolve) => {
     const finish = (end: StreamEnd) => {
       clearTimeout(timer)
+      clearTimeout(limit)
       response.destroy()
       resolve(end)
     }
     const timer = setTimeout(() => finish('silent'), silentMs)
+    const limit = setTimeout(() => finish('endless'), limitMs)
     response.on('data', (piece: Buffer) => {
       timer.refresh()
       if (!onPiece(piece)) finish('left')
