@@ -60,8 +60,6 @@ export class AdoptedStory implements AdoptedListener {
   readonly #options: Pick<AdoptedStoryOptions, 'mirror' | 'events'>
   readonly #messageId: string
   readonly #startedAt: number
-  /** What the process that died told last, as far as it is known. */
-  readonly #lastTold: readonly ChatEvent[]
   #isWhole = false
   /** The runtime that has the run counts its events otherwise. */
   #isRenumbered = false
@@ -76,7 +74,6 @@ export class AdoptedStory implements AdoptedListener {
     this.events = events
     this.#messageId = execution.messageId
     this.#startedAt = told[0]?.ts ?? Date.now()
-    this.#lastTold = told.slice(-COMPARED)
     this.#story = new ExecutionStory(execution, events)
     this.#story.recall(told)
     this.#isWhole = told.some(({ type }) => type === 'message.completed')
@@ -92,16 +89,14 @@ export class AdoptedStory implements AdoptedListener {
   }
 
   get after(): number {
-    return Math.max(0, this.events.lastSeq - COMPARED)
+    const { firstSeq, lastSeq } = this.events
+    return Math.max(firstSeq - 1, lastSeq - COMPARED)
   }
 
   hear(event: ChatEventBody, seq: number): boolean {
     const { lastSeq } = this.events
     if (this.#isRenumbered || seq > lastSeq + 1) return false
-    if (seq <= lastSeq) {
-      const known = this.#lastTold.find((told) => told.seq === seq)
-      return known === undefined || isSame(known, event)
-    }
+    if (seq <= lastSeq) return isSame(this.events.at(seq), event)
     this.#tell(event)
     return this.events.lastSeq === seq
   }
@@ -148,8 +143,12 @@ export class AdoptedStory implements AdoptedListener {
   }
 }
 
-/** The api begins the story in its own words; all else it passes on. */
-function isSame(told: ChatEvent, event: ChatEventBody): boolean {
+/**
+ * The api begins the story in its own words; all else it passes on. What is kept no longer was not asked for either: an
+ * instance that tells it is far behind, and counts otherwise.
+ */
+function isSame(told: ReturnType<ExecutionEvents['at']>, event: ChatEventBody): boolean {
+  if (told === undefined || told === 'dropped') return false
   if (event.type === 'execution.started') return told.type === event.type && event.resumed === undefined
   const { seq, ts, ...body } = told
   return isDeepStrictEqual(body, event)

@@ -144,7 +144,6 @@ export class EventBuffer implements ExecutionEvents {
     return reader
   }
 
-  /** Event with this number, 'dropped' when it is kept no longer, undefined when it has not happened yet. */
   at(seq: number): ChatEvent | 'dropped' | undefined {
     if (seq > this.lastSeq) return this.failed ? 'dropped' : undefined
     if (seq < this.firstSeq) return 'dropped'

@@ -39,6 +39,8 @@ export interface ExecutionEvents extends Readonly<ExecutionIdentity>, FlowContro
   readonly started: ChatEventOf<'execution.started'> | undefined
   /** The chat was meant for the runtime and is answered otherwise. */
   readonly fellBack: boolean
+  /** Event with this number, 'dropped' when it is kept no longer, undefined when it has not happened yet. */
+  at(seq: number): ChatEvent | 'dropped' | undefined
   /** Whether every event after `after` can still be read. */
   keeps(after: number): boolean
   append(event: ChatEventBody): ChatEvent
