@@ -40,7 +40,11 @@ export const executionRoutes: FastifyPluginAsyncZod = async (app) => {
         onDisconnect: 'detach' as const,
         after: afterOf(request.headers['last-event-id'], request.query.after)
       }
-      const events = chat.events.get(executionId) ?? (await chat.follow(executionId, options.after))
+      const own = chat.events.get(executionId)
+      // Adopted a moment ago: what this client has heard before is heard here once more, and waited for there.
+      const isAhead = own !== undefined && !own.ended && options.after > own.lastSeq
+      const elsewhere = own === undefined || isAhead ? await chat.follow(executionId, options.after) : undefined
+      const events = elsewhere ?? own
       if (events === undefined) return answerStored(chat, request, reply, executionId, options)
       if (!(mayRead(request, events) && (await isVisible(chat, scopeOf(request), executionId)))) throw notFound()
       if (events.keeps(options.after)) return answerExecution(chat, request, reply, events, options)
