@@ -12,11 +12,11 @@ import type { AdoptedListener } from '../adapters/listen-to-adopted.ts'
 import type { EventLog, ExecutionEvents } from './event-log.ts'
 import type { EventMirror } from './event-mirror.ts'
 import { ExecutionStory } from './execution-story.ts'
-import type { StoredBatch } from './redis-event-store.ts'
+import type { TakenOver } from './redis-event-store.ts'
 
 export interface AdoptedStoryOptions {
-  /** Where the process that died has left its events, and where every replica reads them. */
-  read: (executionId: string, after: number) => Promise<StoredBatch[]>
+  /** Goes on with the events that the process which died has left, where every replica reads them. */
+  takeOver: (executionId: string) => Promise<TakenOver | undefined>
   mirror: Pick<EventMirror, 'add' | 'complete'>
   events: EventLog
 }
@@ -27,18 +27,18 @@ const COMPARED = 32
 /**
  * Goes on with the events of an adopted execution where the process that died left off, so that whoever comes back
  * hears the answer grow, on whichever replica. Undefined where those events are not to be had from the first one on:
- * then only the end is told, by whoever is asked for it.
+ * then only the end is told, by whoever is asked for it. Rejects when that is not known.
  */
 export async function recallStory(
   options: AdoptedStoryOptions,
   execution: ChatExecution
 ): Promise<AdoptedStory | undefined> {
-  const batches = await options.read(execution.executionId, 0).catch(() => [])
+  const { batches, epoch } = (await options.takeOver(execution.executionId)) ?? { batches: [], epoch: 0 }
   const told = withoutHole(batches.flatMap((batch) => batch.events))
   const identity = batches[0]?.identity
   if (identity === undefined || told?.[0]?.type !== 'execution.started' || told.some(isTerminal)) return undefined
   const events = options.events.reopen(identity, told)
-  options.mirror.add(events, events.lastSeq)
+  options.mirror.add(events, { after: events.lastSeq, epoch })
   return new AdoptedStory(options, execution, events, told)
 }
 

@@ -2,23 +2,31 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type ChatEvent, SlotMap } from '@semibot/chat-protocol'
 import type { ExecutionEvents, ExecutionIdentity } from './event-log.ts'
 
+/** Another process goes on with the events: this one was taken for dead. As a number: beyond all that could be sent. */
+export const TAKEN = Number.POSITIVE_INFINITY
+
 /** Where the events of running executions are kept for the other replicas. */
 export interface EventStore {
   /**
    * Adds events of one execution where those that are kept end, and nothing when they do not follow them. Resolves with
-   * the number of the last event that is kept then, 0 when there is none: whoever copies goes on behind it. Rejects when
-   * that is not known.
+   * the number of the last event that is kept then, 0 when there is none: whoever copies goes on behind it; `TAKEN` when
+   * a process of a later epoch does. Rejects when that is not known.
    */
-  append(identity: ExecutionIdentity, events: ChatEvent[]): Promise<number>
-  /** Says that nothing will be added to the events kept so far, and that they must not be served. */
-  abandon(executionId: string): Promise<void>
+  append(identity: ExecutionIdentity, events: ChatEvent[], epoch: number): Promise<number>
+  /**
+   * Says that nothing will be added to the events kept so far, and that they must not be served; unless a process of a
+   * later epoch goes on with them.
+   */
+  abandon(executionId: string, epoch: number): Promise<void>
 }
 
 /** The copy of one execution's events. */
 interface Copy {
   events: ExecutionEvents
-  /** Number of the last event in the store, as far as is known. */
+  /** Number of the last event in the store, as far as is known; or `TAKEN`. */
   reached: number
+  /** So many processes have told the execution before this one. */
+  epoch: number
   /** The events of one execution are sent one batch after the other. */
   sending: Promise<unknown>
 }
@@ -46,8 +54,8 @@ export class EventMirror {
   }
 
   /** Begins to copy an execution, behind the event `after`. It ends by itself with the terminal event. */
-  add(events: ExecutionEvents, after = 0): void {
-    this.#mirrored.set(events.executionId, { events, reached: after, sending: Promise.resolve() })
+  add(events: ExecutionEvents, { after, epoch } = { after: 0, epoch: 0 }): void {
+    this.#mirrored.set(events.executionId, { events, reached: after, epoch, sending: Promise.resolve() })
     this.#timer ??= setTimeout(() => this.#tick(), FLUSH_MS)
   }
 
@@ -56,8 +64,8 @@ export class EventMirror {
   }
 
   /**
-   * Sends what there is of an execution at this moment. Resolves with whether the store has it all, by its own word;
-   * false when it does not answer for half a second. Never rejects.
+   * Sends what there is of an execution at this moment. Resolves with whether the store has it all, by its own word, or
+   * gets it from another process; false when it does not answer for half a second. Never rejects.
    */
   async complete(executionId: string): Promise<boolean> {
     const copy = this.#mirrored.get(executionId)
@@ -100,30 +108,25 @@ export class EventMirror {
   async #sendNext(copy: Copy, asks: boolean): Promise<boolean> {
     const { events } = copy
     if (this.#mirrored.get(events.executionId) !== copy) return false
-    // Another process goes on with it: this one was taken for dead.
-    if (copy.reached > events.lastSeq) {
-      this.#mirrored.delete(events.executionId)
-      return false
-    }
     // What the store does not have, and what nobody can give it: it would have a hole for ever.
     if (!events.keeps(copy.reached)) return this.#giveUp(copy)
     const batch = nextBatch(copy)
     if (batch.length > 0 || asks) {
       try {
-        copy.reached = await this.#store.append(events, batch)
+        copy.reached = await this.#store.append(events, batch, copy.epoch)
       } catch {
         // Its answer is stored: the copy is not worth the memory that its events would take until the store is back.
         return events.ended && this.#giveUp(copy)
       }
     }
     const isOver = events.ended || events.failed
-    if (isOver && copy.reached === events.lastSeq) this.#mirrored.delete(events.executionId)
+    if (isOver && copy.reached >= events.lastSeq) this.#mirrored.delete(events.executionId)
     return true
   }
 
-  async #giveUp({ events }: Copy): Promise<false> {
+  async #giveUp({ events, epoch }: Copy): Promise<false> {
     this.#mirrored.delete(events.executionId)
-    await this.#store.abandon(events.executionId).catch(() => {})
+    await this.#store.abandon(events.executionId, epoch).catch(() => {})
     return false
   }
 }
@@ -132,7 +135,7 @@ export class EventMirror {
 function nextBatch({ events, reached }: Copy): ChatEvent[] {
   const batch: ChatEvent[] = []
   const count = Math.min(events.lastSeq - reached, MAX_BATCH)
-  if (count === 0) return batch
+  if (count <= 0) return batch
   const reader = events.read(reached, () => {})
   for (let event = reader.next(); event !== undefined; event = reader.next()) {
     batch.push(event)

@@ -146,8 +146,8 @@ export const executorsPlugin = fp<{ drain: Drain; instanceId: string; tracing: T
       listen: (execution, call, listener) => listenToAdopted({ ...runtimeCalls, instances }, execution, call, listener),
       recall: async (execution) => {
         if (shared === null || mirror === null) return undefined
-        const read = (id: string, after: number) => shared.read(id, after)
-        return recallStory({ read, mirror, events: app.chat.events }, execution)
+        const takeOver = (id: string) => shared.takeOver(id)
+        return recallStory({ takeOver, mirror, events: app.chat.events }, execution)
       }
     })
     app.decorate('orphanage', orphanage)

@@ -21,10 +21,11 @@ async function recall(told: ChatEvent[]) {
   const log = new MemoryEventLog()
   const copied: number[] = []
   const mirror = {
-    add: (_events: unknown, after = 0) => void copied.push(after),
+    add: (_events: unknown, { after } = { after: 0 }) => void copied.push(after),
     complete: async () => true
   }
-  const story = await recallStory({ read: async () => [{ identity, events: told }], mirror, events: log }, execution)
+  const takeOver = async () => ({ epoch: 1, batches: [{ identity, events: told }] })
+  const story = await recallStory({ takeOver, mirror, events: log }, execution)
   return { story, log, copied }
 }
 
@@ -73,14 +74,17 @@ t.test('events that do not go on from those that were told are not taken for the
   })
 })
 
-t.test('an instance that took the run over, and so is far behind in its numbers, is not taken for silent', async (t) => {
-  const texts = Array.from({ length: 100 }, (_, index) => `${index} `)
-  const { story } = await recall(numbered([...begin, ...texts.map(delta)]))
-  t.ok(story!.after > 21)
-  t.equal(story?.hear(delta('new'), 21), false, 'its events are none that were told long ago')
-  t.equal(story?.hear(delta('100 '), 103), true)
-  t.equal(story?.hear(delta('other'), 103), false, 'nor, after a new start, what was told on meanwhile')
-})
+t.test(
+  'an instance that took the run over, and so is far behind in its numbers, is not taken for silent',
+  async (t) => {
+    const texts = Array.from({ length: 100 }, (_, index) => `${index} `)
+    const { story } = await recall(numbered([...begin, ...texts.map(delta)]))
+    t.ok(story!.after > 21)
+    t.equal(story?.hear(delta('new'), 21), false, 'its events are none that were told long ago')
+    t.equal(story?.hear(delta('100 '), 103), true)
+    t.equal(story?.hear(delta('other'), 103), false, 'nor, after a new start, what was told on meanwhile')
+  }
+)
 
 t.test('an instance that counts otherwise tells from where it stands, and whole texts are told once', async (t) => {
   const { story } = await recall(numbered([...begin, delta('One ')]))

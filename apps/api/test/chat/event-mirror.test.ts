@@ -4,7 +4,7 @@ import { missingRedis, testRedisUrl, waitFor } from '@semibot/stack/test'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { DEFAULT_EVENT_LOG_LIMITS, type EventLogLimits } from '../../src/chat/event-buffer.ts'
-import { EventMirror } from '../../src/chat/event-mirror.ts'
+import { EventMirror, TAKEN } from '../../src/chat/event-mirror.ts'
 import { MemoryEventLog } from '../../src/chat/memory-event-log.ts'
 import { RedisEventStore } from '../../src/chat/redis-event-store.ts'
 import { newId } from '../../src/new-id.ts'
@@ -99,23 +99,24 @@ t.test('a batch whose answer was lost is there once', { skip }, async (t) => {
 t.test('the store adds events behind those before them and nowhere else', { skip }, async (t) => {
   const { identity, store, kept, mirror, direct, key } = await copyOne(t)
   await mirror.flush()
+  const append = (events: ChatEvent[]) => store.append(identity, events, 0)
   const batch = (from: number, to: number) =>
     numbers(to)
       .slice(from - 1)
       .map((seq) => ({ type: 'message.delta', seq, ts: 0, messageId: 'm', delta: 'x' }) as ChatEvent)
-  const reached = await store.append(identity, [])
+  const reached = await append([])
   t.equal(reached, 1, 'asked, it says what it has')
-  t.equal(await store.append(identity, batch(2, 5)), 5)
-  t.equal(await store.append(identity, batch(2, 5)), 5, 'the same again')
-  t.equal(await store.append(identity, batch(4, 8)), 5, 'more of the same')
-  t.equal(await store.append(identity, batch(7, 8)), 5, 'not what comes next')
+  t.equal(await append(batch(2, 5)), 5)
+  t.equal(await append(batch(2, 5)), 5, 'the same again')
+  t.equal(await append(batch(4, 8)), 5, 'more of the same')
+  t.equal(await append(batch(7, 8)), 5, 'not what comes next')
   await direct.script('FLUSH')
   await direct.pexpire(key, 1000)
-  t.equal(await store.append(identity, []), 5)
+  t.equal(await append([]), 5)
   t.ok((await direct.pttl(key)) > 50_000, 'what is asked for is kept as long as what is new')
   t.strictSame(await kept(), numbers(5))
-  await store.abandon(identity.executionId)
-  t.equal(await store.append(identity, batch(6, 7)), 0, 'nor what has no beginning')
+  await store.abandon(identity.executionId, 0)
+  t.equal(await append(batch(6, 7)), 0, 'nor what has no beginning')
   t.equal(await direct.exists(key), 0)
 })
 
@@ -186,12 +187,25 @@ t.test('a process that was taken for dead leaves the copy to the one that goes o
   tell(3)
   await whole('before it was paused')
   const { lastSeq } = events
+  const taken = await store.takeOver(identity.executionId)
+  t.match(taken, { epoch: 1, batches: [{ identity: { orgId: 'o' } }] })
   const next = { type: 'message.delta', messageId: 'm', delta: 'on', ts: 0 } as const
-  await store.append(identity, [
-    { ...next, seq: lastSeq + 1 },
-    { ...next, seq: lastSeq + 2 }
-  ])
-  tell(1)
-  await waitFor(() => !mirror.has(identity.executionId), { ...AWAY, what: 'the copy to be left' })
+  t.equal(await store.append(identity, [{ ...next, seq: lastSeq + 1 }], 1), lastSeq + 1)
+  // It may well be ahead: a runtime's events of all that time waited in its socket.
+  tell(5)
+  t.ok(await mirror.complete(identity.executionId), 'nobody lacks what it has')
+  t.strictSame(await kept(), numbers(lastSeq + 1), 'and nothing of it is mixed into the other story')
+  t.equal(await store.append(identity, [{ ...next, seq: lastSeq + 2 }], 1), lastSeq + 2)
+  const second = await store.takeOver(identity.executionId)
+  t.equal(second?.epoch, 2, 'the adopter may die as well')
+  t.strictSame(
+    second?.batches.flatMap((batch) => batch.events).map(({ seq }) => seq),
+    numbers(lastSeq + 2)
+  )
+  t.equal(await store.append(identity, [{ ...next, seq: lastSeq + 3 }], 1), TAKEN)
+  await store.abandon(identity.executionId, 1)
+  events.append({ type: 'execution.cancelled', reason: 'user' })
+  await waitFor(() => !mirror.has(identity.executionId), { ...AWAY, what: 'what is not copied to be forgotten' })
   t.strictSame(await kept(), numbers(lastSeq + 2))
+  t.equal(await store.takeOver(newId()), undefined, 'there is nothing to go on with')
 })

@@ -1,7 +1,7 @@
 import { beginDurableRun, cancelDurableRun, createDatabase, createOrganization, renewLease } from '@semibot/db'
 import { createTestDatabase } from '@semibot/stack/test'
 import t from 'tap'
-import { EventMirror, type EventStore } from '../../src/chat/event-mirror.ts'
+import { EventMirror, type EventStore, TAKEN } from '../../src/chat/event-mirror.ts'
 import { Handover } from '../../src/chat/hand-over.ts'
 import { MemoryEventLog } from '../../src/chat/memory-event-log.ts'
 import { RunningExecutions } from '../../src/chat/running-executions.ts'
@@ -59,4 +59,11 @@ t.test('a store that was away for a moment is waited for', async (t) => {
     return 1
   }
   t.strictSame(await end({ append, abandon: async () => {} }), { happened: ['left'], isCutOff: true })
+})
+
+t.test('a run that another process has adopted meanwhile is left to it', async (t) => {
+  t.strictSame(await end({ append: async () => TAKEN, abandon: async () => {} }), {
+    happened: ['left'],
+    isCutOff: true
+  })
 })
