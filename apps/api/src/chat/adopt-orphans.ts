@@ -1,8 +1,10 @@
 import { adoptOrphans } from '@semibot/db'
 import { LOG } from '../constants/log-messages.ts'
 import { AdoptedRun, type AdoptedRunOptions } from './adopted-run.ts'
+import type { ChatServices } from './chat-services.ts'
 
 export interface OrphanageOptions extends AdoptedRunOptions {
+  services: AdoptedRunOptions['services'] & Pick<ChatServices, 'instanceId' | 'running'>
   /** An api process that was silent for so long is dead, milliseconds. */
   staleMs: number
 }
@@ -23,10 +25,13 @@ export class Orphanage {
   async look(): Promise<void> {
     const { db, services, staleMs, log } = this.#options
     for (const orphan of await adoptOrphans(db, { owner: services.instanceId, staleMs })) {
+      const { executionId } = orphan
+      // This process was paused and taken for dead by one that has died since: it is at work for it all the time.
+      if (this.#adopted.has(executionId) || services.running.get(executionId) !== undefined) continue
       log.info(orphan, LOG.executionAdopted)
       const run = new AdoptedRun(this.#options, orphan)
-      this.#adopted.set(orphan.executionId, run)
-      void run.done.then(() => this.#adopted.delete(orphan.executionId))
+      this.#adopted.set(executionId, run)
+      void run.done.then(() => this.#adopted.delete(executionId))
     }
   }
 

@@ -21,7 +21,7 @@ import { type AdoptedEnd, type StoredOutcome, storeAdopted } from './store-adopt
 
 export interface AdoptedRunOptions {
   db: Kysely<Database>
-  services: Pick<ChatServices, 'instanceId' | 'turns' | 'executionTimeoutMs'>
+  services: Pick<ChatServices, 'turns'>
   log: FastifyBaseLogger
   /** A runtime that was silent for so long has lost its runs, milliseconds. */
   leaseMs: number
@@ -34,7 +34,10 @@ export interface AdoptedRunOptions {
   resume: (execution: ChatExecution, call: AdoptedCall) => Promise<unknown>
   /** Hears the instance that has the run until that has ended; resolves at once when none says that it has it. */
   listen: (execution: ChatExecution, call: AdoptedCall, listener: AdoptedListener) => Promise<unknown>
-  /** What the dead process has told of an execution, to be gone on with; undefined where that is not to be had. */
+  /**
+   * What the dead process has told of an execution, to be gone on with; undefined where that is not to be had. Rejects
+   * when it is not known.
+   */
   recall: (execution: ChatExecution) => Promise<AdoptedStory | undefined>
 }
 
@@ -71,7 +74,10 @@ export class AdoptedRun {
   readonly #options: AdoptedRunOptions
   readonly #orphan: AdoptedExecution
   readonly #leaving = new AbortController()
+  /** Aborted when a user has ended the run: the runtime that goes on with it may notice that late. */
+  readonly #cancelled = new AbortController()
   #execution: ChatExecution | undefined
+  #isRecalled = false
   #story: AdoptedStory | undefined
   #hearing: Hearing | undefined
   /** Why this process has ended the run. */
@@ -80,21 +86,24 @@ export class AdoptedRun {
   constructor(options: AdoptedRunOptions, orphan: AdoptedExecution) {
     this.#options = options
     this.#orphan = orphan
-    this.done = this.#drive().catch((error: unknown) => {
-      if (!this.#leaving.signal.aborted) options.log.warn({ ...orphan, err: error }, LOG.executionNotAdopted)
-    })
+    this.done = this.#drive()
+      .catch((error: unknown) => {
+        if (!this.#leaving.signal.aborted) options.log.warn({ ...orphan, err: error }, LOG.executionNotAdopted)
+      })
+      // Whatever has not ended here goes on elsewhere: its readers are told to ask again.
+      .then(() => this.#story?.leave())
   }
 
   async cancel(): Promise<void> {
     this.#why = 'cancelled'
     await cancelDurableRun(this.#options.db, this.#orphan.orgId, this.#orphan.executionId)
+    this.#cancelled.abort(new Error('the execution was cancelled'))
   }
 
-  /** Ends the work of this process on it; the readers are told to ask another one. Never rejects. */
+  /** Ends the work of this process on it. Never rejects. */
   async leave(): Promise<void> {
     this.#leaving.abort(new Error('the server is shutting down'))
     await this.done
-    await this.#story?.leave()
   }
 
   async #drive(): Promise<void> {
@@ -137,9 +146,13 @@ export class AdoptedRun {
       }
       const execution = await this.#find()
       if (execution === undefined) return
+      await this.#recall(execution)
       if (unowned !== undefined || this.#hearing?.epoch !== run.epoch) await this.#stopHearing(0)
-      if (unowned !== undefined) await resume(execution, this.#call(run, this.#leaving.signal))
-      else this.#hear(execution, run)
+      if (unowned === undefined) this.#hear(execution, run)
+      else {
+        const signal = AbortSignal.any([this.#cancelled.signal, this.#leaving.signal])
+        await resume(execution, this.#call(run, signal))
+      }
     } catch {
       // Tried again.
     }
@@ -176,10 +189,19 @@ export class AdoptedRun {
     const request = executeRequestSchema.safeParse(await findDurableRequest(this.#options.db, executionId))
     if (!request.success) return undefined
     const traceparent = `00-${executionId.replaceAll('-', '')}-${executionId.replaceAll('-', '').slice(16)}-00`
-    const execution = { ...request.data, requestId: executionId, traceparent }
-    this.#story = await this.#options.recall(execution)
-    this.#execution = execution
-    return execution
+    this.#execution = { ...request.data, requestId: executionId, traceparent }
+    return this.#execution
+  }
+
+  /** The run does not wait for a Redis that is away: it is asked again at the next look. */
+  async #recall(execution: ChatExecution): Promise<void> {
+    if (this.#isRecalled) return
+    try {
+      this.#story = await this.#options.recall(execution)
+      this.#isRecalled = true
+    } catch {
+      // Nothing is told until then.
+    }
   }
 
   /** Does nothing when some runtime has taken the run since it was seen: that one goes on with it. */

@@ -60,7 +60,8 @@ export class AdoptedStory implements AdoptedListener {
   readonly #options: Pick<AdoptedStoryOptions, 'mirror' | 'events'>
   readonly #messageId: string
   readonly #startedAt: number
-  #isWhole = false
+  /** The whole answer was told, and not taken back. */
+  #isWhole: boolean
   /** The runtime that has the run counts its events otherwise. */
   #isRenumbered = false
 
@@ -76,12 +77,16 @@ export class AdoptedStory implements AdoptedListener {
     this.#startedAt = told[0]?.ts ?? Date.now()
     this.#story = new ExecutionStory(execution, events)
     this.#story.recall(told)
-    this.#isWhole = told.some(({ type }) => type === 'message.completed')
+    // A fallback may have taken it back.
+    const last = told.findLast(({ type }) => type === 'message.completed' || type === 'execution.fallback')
+    this.#isWhole = last?.type === 'message.completed'
     this.reader = {
       emit: (event) => this.#tell(event),
       accepted: () => {},
       rewind: (text) => {
         this.#isRenumbered = true
+        // What was told as the whole is not, when the run goes on from an earlier place.
+        if (text !== this.text) this.#isWhole = false
         return this.#story.rewind(text, 1, true)
       },
       flow: events

@@ -29,7 +29,10 @@ const MODE = 'runtime_orchestrator'
 const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, totalTokens: 0 }
 const NO_ANSWER = { code: 'INTERNAL', message: 'The execution was ended before its answer was complete.' } as const
 
-/** Stores how an adopted execution ended, and tells it to those who listen. @throws the signal's reason */
+/**
+ * Stores how an adopted execution ended, and tells it to those who listen, unless another process has stored it.
+ * @throws the signal's reason
+ */
 export async function storeAdopted(
   { db, services, log }: { db: Kysely<Database>; services: Pick<ChatServices, 'turns'>; log: FastifyBaseLogger },
   { orgId, executionId, sessionId, messageId, model }: AdoptedExecution,
@@ -55,7 +58,6 @@ export async function storeAdopted(
     }
   )
   if (isStored) story?.end(event)
-  else await story?.leave()
 }
 
 /** As it is stored, and as it is told. */

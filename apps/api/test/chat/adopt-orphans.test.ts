@@ -17,7 +17,10 @@ import Fastify from 'fastify'
 import { sql } from 'kysely'
 import t from 'tap'
 import { Orphanage, type OrphanageOptions } from '../../src/chat/adopt-orphans.ts'
+import { recallStory } from '../../src/chat/adopted-story.ts'
 import { followExecution } from '../../src/chat/follow-execution.ts'
+import { MemoryEventLog } from '../../src/chat/memory-event-log.ts'
+import { RunningExecutions } from '../../src/chat/running-executions.ts'
 import { newId } from '../../src/new-id.ts'
 import { startedEvent } from '../helpers/started-event.ts'
 
@@ -27,9 +30,10 @@ const { id: orgId } = await createOrganization(db, { slug: 'acme', name: 'Acme' 
 const agent = await findAgent(db, orgId, 'default')
 const LEASE_MS = 60_000
 const UNOWNED_MS = 1500
+const running = new RunningExecutions()
 const options: OrphanageOptions = {
   db,
-  services: { instanceId: 'mine', turns, executionTimeoutMs: 300_000 },
+  services: { instanceId: 'mine', turns, running },
   log: Fastify().log,
   staleMs: 1,
   leaseMs: LEASE_MS,
@@ -168,4 +172,68 @@ t.test('no run outlives its deadline, and one that is cancelled meanwhile is can
   await adopt(unwanted, impatient)
   await impatient.cancel(unwanted.executionId)
   t.match(await end(unwanted), { status: 'cancelled', content: 'Half an ans' })
+})
+
+t.test('what this process tells itself is not adopted from the one that took it for dead', async (t) => {
+  const recalled: string[] = []
+  const busy = new Orphanage({
+    ...options,
+    recall: async ({ executionId }) => void recalled.push(executionId)
+  })
+  t.teardown(() => busy.close())
+  const done = Promise.withResolvers<void>()
+  const [own, adopted] = [await orphan(), await orphan()]
+  const events = new MemoryEventLog().open({ ...own, userId: null })
+  running.add({ events, startedAt: 0, partialText: () => '', cancel: () => {}, leave: () => {}, done: done.promise })
+  await adopt(own, busy)
+  await adopt(adopted, busy)
+  await waitFor(() => recalled.length > 0, { what: 'the adoption' })
+  await sql`update executions set owner = 'dead' where id in (${own.executionId}, ${adopted.executionId})`.execute(db)
+  await adopt(adopted, busy)
+  await busy.cancel(adopted.executionId)
+  t.match(await end(adopted), { status: 'cancelled' })
+  t.strictSame(recalled, [adopted.executionId], 'nothing is told twice')
+  done.resolve()
+})
+
+t.test('a Redis that is away at the adoption is asked again', async (t) => {
+  const run = await orphan()
+  const identity = { ...run, userId: null }
+  const log = new MemoryEventLog()
+  const mirror = { add: () => {}, complete: async () => true }
+  let asked = 0
+  const takeOver = async () => {
+    if (++asked < 3) throw new Error('away')
+    return { epoch: 1, batches: [{ identity, events: [{ ...startedEvent(), seq: 1, ts: 0 }] }] }
+  }
+  let resumes = 0
+  const patient = new Orphanage({
+    ...options,
+    resume: async () => void resumes++,
+    recall: (execution) => recallStory({ takeOver, mirror, events: log }, execution)
+  })
+  t.teardown(() => patient.close())
+  await adopt(run, patient)
+  await waitFor(() => log.get(run.executionId), { what: 'the story' })
+  t.ok(resumes > 0, 'and the run did not wait for it')
+  await patient.cancel(run.executionId)
+  t.match(await end(run), { status: 'cancelled' })
+  t.ok(log.get(run.executionId)?.ended)
+})
+
+t.test('a user who cancels does not wait for a runtime that goes on with the run', async (t) => {
+  const run = await orphan()
+  let resumed = false
+  const patient = new Orphanage({
+    ...options,
+    resume: (_, { signal }) => {
+      resumed = true
+      return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    }
+  })
+  t.teardown(() => patient.close())
+  await adopt(run, patient)
+  await waitFor(() => resumed, { what: 'a runtime to go on' })
+  await patient.cancel(run.executionId)
+  t.match(await end(run), { status: 'cancelled' })
 })

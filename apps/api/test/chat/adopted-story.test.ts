@@ -100,6 +100,20 @@ t.test('an instance that counts otherwise tells from where it stands, and whole 
   t.equal(textOf(allOf(story!)), 'One two three')
 })
 
+t.test('a whole text that was taken back is told anew', async (t) => {
+  const whole = (content: string) =>
+    ({ type: 'message.completed', messageId: 'm', content, finishReason: 'stop' }) as const
+  const { story } = await recall(numbered([...begin, delta('One '), delta('two'), whole('One two')]))
+  // The runtime died before it had written that down.
+  t.ok(story?.reader.rewind?.('One '))
+  story?.reader.emit(delta('three'))
+  story?.reader.emit(whole('One three'))
+  story?.close({ content: 'One three', finishReason: 'stop' })
+  t.match(allOf(story!).at(-1), whole('One three'))
+  t.equal(allOf(story!).filter(({ type }) => type === 'message.completed').length, 2)
+  t.equal(textOf(allOf(story!)), 'One three')
+})
+
 t.test('what was not told from the first event on, or has ended, is not told on', async (t) => {
   const whole = numbered([...begin, delta('a'), delta('b')])
   const end: ChatEventBody = { type: 'execution.cancelled', reason: 'user' }
