@@ -3,6 +3,8 @@ import { EventStreamError, openEventStream } from '@semibot/chat-protocol/event-
 import { type AdoptedCall, joinAdopted } from './adopted-call.ts'
 import type { ChatExecution } from './chat-executor.ts'
 import { isEnd, parseEvent, type RuntimeCallOptions } from './runtime-call.ts'
+import { timerError } from './runtime-errors.ts'
+import { watchRuntimeCall } from './runtime-timers.ts'
 
 export interface ListenOptions extends RuntimeCallOptions {
   /** Base URLs of the instances that are asked for the run. */
@@ -29,7 +31,7 @@ class OtherNumbers extends Error {}
  * once more under the same numbers. From any other one the text is taken from where it stands.
  *
  * Resolves at once when no instance says that it has the run, and when what it tells has ended.
- * @throws EventStreamError, and as `callRuntime`
+ * @throws EventStreamError, also when it falls silent, and as `callRuntime`
  */
 export async function listenToAdopted(
   options: ListenOptions,
@@ -55,33 +57,45 @@ export async function listenToAdopted(
 }
 
 async function copyEvents(
-  { dispatcher, serviceToken }: ListenOptions,
+  { dispatcher, serviceToken, timeouts }: ListenOptions,
   instance: string,
   { executionId, orgId }: ChatExecution,
-  { signal, reader }: AdoptedCall,
+  { signal, remainingMs, reader }: AdoptedCall,
   listener: AdoptedListener
 ): Promise<void> {
+  const silence = new AbortController()
+  // A lease that is renewed says nothing about the way between here and there.
+  const watch = watchRuntimeCall(timeouts, remainingMs, (timer) => silence.abort(timerError(timer)), {
+    isHeld: () => reader?.flow.congested ?? false
+  })
   let hasEnded = false
-  await openEventStream(
-    {
-      dispatcher,
-      origin: new URL(instance).origin,
-      path: `/api/v1/executions/${executionId}/events?after=${listener.after}`,
-      method: 'GET',
-      headers: { authorization: `Bearer ${serviceToken}`, [HEADERS.orgId]: orgId },
-      signal,
-      ...(reader === undefined ? {} : { flow: reader.flow })
-    },
-    {
-      onEvent: ({ id, data }) => {
-        if (hasEnded) return
-        const event = parseEvent(data)
-        // How it ended is found in the journal.
-        hasEnded = isEnd(event)
-        if (!(hasEnded || listener.hear(event, Number(id)))) throw new OtherNumbers()
+  try {
+    await openEventStream(
+      {
+        dispatcher,
+        origin: new URL(instance).origin,
+        path: `/api/v1/executions/${executionId}/events?after=${listener.after}`,
+        method: 'GET',
+        headers: { authorization: `Bearer ${serviceToken}`, [HEADERS.orgId]: orgId },
+        signal: AbortSignal.any([signal, silence.signal]),
+        ...(reader === undefined ? {} : { flow: reader.flow })
+      },
+      {
+        onOpen: watch.accepted,
+        onComment: watch.activity,
+        onEvent: ({ id, data }) => {
+          watch.activity()
+          if (hasEnded) return
+          const event = parseEvent(data)
+          // How it ended is found in the journal.
+          hasEnded = isEnd(event)
+          if (!(hasEnded || listener.hear(event, Number(id)))) throw new OtherNumbers()
+        }
       }
-    }
-  )
+    )
+  } finally {
+    watch.stop()
+  }
 }
 
 async function hasRun(
