@@ -68,9 +68,13 @@ async function poll(options: FollowOptions, events: EventBuffer): Promise<void> 
 /** The end as it is stored, with the whole answer: what came last may be in no event that can be read. */
 async function tellEnd(options: FollowOptions, events: EventBuffer, record: ExecutionRecord): Promise<void> {
   const earlier = await options.read(events.executionId, 0).catch(() => [])
-  const begun = earlier.some((batch) => batch.events.some(({ type }) => type === 'message.started'))
+  const told = earlier.flatMap((batch) => batch.events)
+  const begun = told.some(({ type }) => type === 'message.started')
+  // Not from before the first event that was read: whoever begins there may have heard another story under its numbers.
+  const whole = told.findLast((event) => event.type === 'message.completed' && events.at(event.seq) !== 'dropped')
   for (const { seq: _seq, ts: _ts, ...body } of storedEvents(record)) {
     if (body.type === 'execution.started' || (body.type === 'message.started' && begun)) continue
+    if (body.type === 'message.completed' && whole?.type === body.type && body.content === whole.content) continue
     events.append(body)
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ErrorCode, type FinishReason, isRetryable, type Usage } from '@semibot/chat-protocol'
-import { type AdoptedExecution, type Database, type DurableStatus, findExecution } from '@semibot/db'
+import { type AdoptedExecution, type Database, type DurableStatus, type FinishTurn, findExecution } from '@semibot/db'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Kysely } from 'kysely'
 import type { AdoptedStory } from './adopted-story.ts'
@@ -30,7 +30,7 @@ const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, totalTokens: 0 }
 const NO_ANSWER = { code: 'INTERNAL', message: 'The execution was ended before its answer was complete.' } as const
 
 /**
- * Stores how an adopted execution ended, and tells it to those who listen, unless another process has stored it.
+ * Stores how an adopted execution ended, and tells it to those who listen, unless another process has stored another end.
  * @throws the signal's reason
  */
 export async function storeAdopted(
@@ -57,7 +57,17 @@ export async function storeAdopted(
       ...(story === undefined ? {} : { lastSeq: story.events.lastSeq + 1 })
     }
   )
-  if (isStored) story?.end(event)
+  if (story === undefined) return
+  if (isStored || (await isStoredAlready(db, { orgId, executionId, status: turn.status, content }))) story.end(event)
+}
+
+/** By a process that was paused, and so taken for dead: it goes on with the same run. */
+async function isStoredAlready(
+  db: Kysely<Database>,
+  { orgId, executionId, status, content }: Pick<FinishTurn, 'orgId' | 'executionId' | 'status' | 'content'>
+): Promise<boolean> {
+  const record = await findExecution(db, orgId, null, executionId).catch(() => undefined)
+  return record?.status === status && record.content === content
 }
 
 /** As it is stored, and as it is told. */

@@ -237,3 +237,35 @@ t.test('a user who cancels does not wait for a runtime that goes on with the run
   await patient.cancel(run.executionId)
   t.match(await end(run), { status: 'cancelled' })
 })
+
+t.test('an end that a paused process has stored first is told all the same, when it is the same one', async (t) => {
+  const stored = async (content: string) => {
+    const run = await orphan()
+    const identity = { ...run, userId: null }
+    const log = new MemoryEventLog()
+    const mirror = { add: () => {}, complete: async () => true }
+    const takeOver = async () => ({
+      epoch: 1,
+      batches: [{ identity, events: [{ ...startedEvent(), seq: 1, ts: 0 }] }]
+    })
+    const second = new Orphanage({
+      ...options,
+      recall: (execution) => recallStory({ takeOver, mirror, events: log }, execution)
+    })
+    t.teardown(() => second.close())
+    await adopt(run, second)
+    const events = await waitFor(() => log.get(run.executionId), { what: 'the story' })
+    const { executionId, sessionId, messageId } = run
+    await turns.finish({
+      ...{ executionId, orgId, sessionId, messageId, content, attempts: 1, model: 'simulator', latencyMs: 1 },
+      ...{ mode: 'runtime_orchestrator', status: 'completed', messageStatus: 'complete' }
+    })
+    const outcome = JSON.stringify({ content: 'The answer', finishReason: 'stop' })
+    await sql`update durable_executions set status = 'completed', outcome = ${outcome}::json, request = null,
+      ended_at = now() where id = ${executionId}`.execute(db)
+    await waitFor(() => events.ended || events.failed, { what: 'the end' })
+    return events
+  }
+  t.match(await stored('The answer'), { ended: true, failed: false })
+  t.match(await stored('Another one'), { ended: false, failed: true }, 'else whoever asks gets what is stored')
+})

@@ -1,6 +1,7 @@
 import { mock } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { ChatEvent, ChatEventBody } from '@semibot/chat-protocol'
+import type { ExecutionRecord } from '@semibot/db'
 import t from 'tap'
 import { type FollowOptions, followExecution } from '../../src/chat/follow-execution.ts'
 import { startedEvent } from '../helpers/started-event.ts'
@@ -11,7 +12,7 @@ t.afterEach(() => mock.timers.reset())
 const identity = { executionId: 'e', sessionId: 's', messageId: 'm', orgId: 'o', userId: null }
 
 /** An execution of another process, and the store that it writes to. */
-async function follow(find: FollowOptions['find'] = async () => undefined) {
+async function follow(after = 0, find: FollowOptions['find'] = async () => undefined) {
   const stored: ChatEvent[] = []
   const store = (body: ChatEventBody) => stored.push({ ...body, seq: stored.length + 1, ts: 0 } as ChatEvent)
   let reads = 0
@@ -21,7 +22,7 @@ async function follow(find: FollowOptions['find'] = async () => undefined) {
     return events.length === 0 ? [] : [{ identity, events }]
   }
   store(startedEvent())
-  const events = await followExecution({ read, find }, 'e', 0)
+  const events = await followExecution({ read, find }, 'e', after)
   if (events === undefined) throw new Error('the store has no events')
   const pass = async (milliseconds: number) => {
     for (let passed = 0; passed < milliseconds; passed += 100) {
@@ -80,8 +81,29 @@ t.test('while the database does not say how an execution stands, its readers wai
   const find = async () => {
     throw new Error('away')
   }
-  const { events, pass } = await follow(find)
+  const { events, pass } = await follow(0, find)
   const reader = events.read(0, () => {})
   await pass(20_000)
   t.notOk(reader.expired)
+})
+
+t.test('an end that is only stored is told with the whole answer, which is told once', async (t) => {
+  const record = {
+    ...{ id: 'e', sessionId: 's', messageId: 'm', status: 'completed', content: 'All', finishReason: 'stop' },
+    ...{ mode: 'direct_llm', attempts: 1, lastSeq: null, createdAt: new Date(0), endedAt: null, usage: null }
+  } as unknown as ExecutionRecord
+  const hear = async (after: number, isWhole: boolean) => {
+    const { events, store, pass } = await follow(after, async () => record)
+    const reader = events.read(after, () => {})
+    store({ type: 'message.started', messageId: 'm' })
+    if (isWhole) store({ type: 'message.completed', messageId: 'm', content: 'All', finishReason: 'stop' })
+    await pass(6000)
+    const types: string[] = []
+    for (let event = reader.next(); event !== undefined; event = reader.next()) types.push(event.type)
+    return types
+  }
+  const all = ['execution.started', 'message.started', 'message.completed', 'execution.completed']
+  t.strictSame(await hear(0, true), all)
+  t.strictSame(await hear(0, false), all)
+  t.strictSame(await hear(9, true), all.slice(2), 'and whoever is ahead has perhaps not heard it')
 })
