@@ -6,6 +6,7 @@ import {
   type FinishReason,
   isTerminal
 } from '@semibot/chat-protocol'
+import type { FlowControl } from '@semibot/chat-protocol/event-stream'
 import type { AdoptedReader } from '../adapters/adopted-call.ts'
 import type { ChatExecution } from '../adapters/chat-executor.ts'
 import type { AdoptedListener } from '../adapters/listen-to-adopted.ts'
@@ -17,7 +18,7 @@ import type { TakenOver } from './redis-event-store.ts'
 export interface AdoptedStoryOptions {
   /** Goes on with the events that the process which died has left, where every replica reads them. */
   takeOver: (executionId: string) => Promise<TakenOver | undefined>
-  mirror: Pick<EventMirror, 'add' | 'complete'>
+  mirror: Pick<EventMirror, 'add' | 'complete' | 'isBehind'>
   events: EventLog
 }
 
@@ -89,7 +90,7 @@ export class AdoptedStory implements AdoptedListener {
         if (text !== this.text) this.#isWhole = false
         return this.#story.rewind(text, 1, true)
       },
-      flow: events
+      flow: behindCopy(options.mirror, events)
     }
   }
 
@@ -145,6 +146,20 @@ export class AdoptedStory implements AdoptedListener {
       this.#isWhole = true
     }
     this.#story.tell(event)
+  }
+}
+
+/** All that has happened since the death is heard at once: the copy must come after before the buffer drops it. */
+function behindCopy(mirror: AdoptedStoryOptions['mirror'], events: ExecutionEvents): FlowControl {
+  const { executionId } = events
+  return {
+    get congested() {
+      return events.congested || mirror.isBehind(executionId)
+    },
+    onDrained: (callback) => {
+      if (events.congested) events.onDrained(callback)
+      else void mirror.complete(executionId).then(callback)
+    }
   }
 }
 

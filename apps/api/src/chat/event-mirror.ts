@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ChatEvent, SlotMap } from '@semibot/chat-protocol'
+import { DEFAULT_EVENT_LOG_LIMITS } from './event-buffer.ts'
 import type { ExecutionEvents, ExecutionIdentity } from './event-log.ts'
 
 /** Another process goes on with the events: this one was taken for dead. As a number: beyond all that could be sent. */
@@ -35,6 +36,8 @@ interface Copy {
 const FLUSH_MS = 200
 /** Events of one execution in one batch. */
 const MAX_BATCH = 500
+/** Half of what a buffer keeps. */
+const BEHIND = DEFAULT_EVENT_LOG_LIMITS.maxEvents / 2
 /** How long a store that is away is waited for at a hand-over: a stream that is ended instead has a second to say so. */
 const COMPLETE_WITHIN_MS = 500
 
@@ -61,6 +64,12 @@ export class EventMirror {
 
   has(executionId: string): boolean {
     return this.#mirrored.has(executionId)
+  }
+
+  /** So much has yet to be sent of an execution that its buffer would drop some of it if much more came at once. */
+  isBehind(executionId: string): boolean {
+    const copy = this.#mirrored.get(executionId)
+    return copy !== undefined && copy.events.lastSeq - copy.reached > BEHIND
   }
 
   /**

@@ -200,7 +200,7 @@ t.test('a Redis that is away at the adoption is asked again', async (t) => {
   const run = await orphan()
   const identity = { ...run, userId: null }
   const log = new MemoryEventLog()
-  const mirror = { add: () => {}, complete: async () => true }
+  const mirror = { add: () => {}, complete: async () => true, isBehind: () => false }
   let asked = 0
   const takeOver = async () => {
     if (++asked < 3) throw new Error('away')
@@ -243,7 +243,7 @@ t.test('an end that a paused process has stored first is told all the same, when
     const run = await orphan()
     const identity = { ...run, userId: null }
     const log = new MemoryEventLog()
-    const mirror = { add: () => {}, complete: async () => true }
+    const mirror = { add: () => {}, complete: async () => true, isBehind: () => false }
     const takeOver = async () => ({
       epoch: 1,
       batches: [{ identity, events: [{ ...startedEvent(), seq: 1, ts: 0 }] }]

@@ -2,7 +2,8 @@ import type { ChatEvent, ChatEventBody } from '@semibot/chat-protocol'
 import fc from 'fast-check'
 import t from 'tap'
 import type { ChatExecution } from '../../src/adapters/chat-executor.ts'
-import { type AdoptedStory, recallStory } from '../../src/chat/adopted-story.ts'
+import { type AdoptedStory, type AdoptedStoryOptions, recallStory } from '../../src/chat/adopted-story.ts'
+import { EventMirror } from '../../src/chat/event-mirror.ts'
 import { MemoryEventLog } from '../../src/chat/memory-event-log.ts'
 import { textOf } from '../helpers/chat-client.ts'
 import { startedEvent } from '../helpers/started-event.ts'
@@ -17,13 +18,19 @@ function numbered(bodies: readonly ChatEventBody[]): ChatEvent[] {
   return bodies.map((body, index) => ({ ...body, seq: index + 1, ts: 1_700_000_000_000 + index }))
 }
 
-async function recall(told: ChatEvent[]) {
-  const log = new MemoryEventLog()
+function fakeMirror(): AdoptedStoryOptions['mirror'] & { copied: number[] } {
   const copied: number[] = []
-  const mirror = {
-    add: (_events: unknown, { after } = { after: 0 }) => void copied.push(after),
-    complete: async () => true
+  return {
+    copied,
+    add: (_, from) => void copied.push(from?.after ?? 0),
+    complete: async () => true,
+    isBehind: () => false
   }
+}
+
+async function recall(told: ChatEvent[], mirror = fakeMirror()) {
+  const log = new MemoryEventLog()
+  const { copied } = mirror
   const takeOver = async () => ({ epoch: 1, batches: [{ identity, events: told }] })
   const story = await recallStory({ takeOver, mirror, events: log }, execution)
   return { story, log, copied }
@@ -98,6 +105,28 @@ t.test('an instance that counts otherwise tells from where it stands, and whole 
   t.equal(types.filter((type) => type === 'message.completed').length, 1)
   t.equal(types.filter((type) => type === 'execution.fallback').length, 0)
   t.equal(textOf(allOf(story!)), 'One two three')
+})
+
+t.test('what is heard at once, of all the time since the death, is copied without a hole', async (t) => {
+  const copy: number[] = []
+  const append = async (_: unknown, events: ChatEvent[]) => {
+    copy.push(...events.map(({ seq }) => seq))
+    return copy.at(-1) ?? 2
+  }
+  const mirror = new EventMirror({ append, abandon: async () => void copy.splice(0) })
+  t.teardown(() => mirror.flush())
+  const { story } = await recall(numbered(begin), Object.assign(mirror, { copied: [] }))
+  const { flow } = story!.reader
+  for (let seq = 3; seq < 6000; seq++) {
+    story?.hear(delta('x'), seq)
+    // As a stream reads: piece by piece.
+    if (seq % 300 === 0 && flow.congested) await new Promise<void>((resolve) => flow.onDrained(resolve))
+  }
+  t.ok(await mirror.complete('e'))
+  t.strictSame(
+    copy,
+    Array.from({ length: 5997 }, (_, index) => index + 3)
+  )
 })
 
 t.test('a whole text that was taken back is told anew', async (t) => {
