@@ -72,8 +72,11 @@ export const TURN_FINISH_RETRY_MS = 300_000
 /** How long the events of an execution stay in Redis after the last one, for readers on other replicas. */
 export const EVENT_KEEP_MS = 600_000
 
-/** Batches of events of one execution in Redis, about. */
-export const EVENT_MAX_BATCHES = 1000
+/**
+ * Batches of events of one execution in Redis, about. Five come in a second of text: whoever adopts the execution needs
+ * the first one too, also of an answer that has taken as long as it may.
+ */
+export const EVENT_MAX_BATCHES = 2000
 
 /**
  * Calls that share one HTTP/2 connection to a runtime, at most. More of them would cost a little less, but end
