@@ -41,8 +41,7 @@ export async function storeAdopted(
   signal: AbortSignal
 ): Promise<void> {
   const { status, outcome } = adoptedEnd
-  // Without an answer in the journal, what was told or saved of it while it grew stays.
-  const content = outcome?.content ?? (story?.text || (await savedText(db, orgId, executionId, signal)))
+  const content = outcome?.content ?? (await grownText(db, { orgId, executionId, told: story?.text ?? '' }, signal))
   const latencyMs = story?.latencyMs ?? 0
   const { turn, event } = endOf(adoptedEnd, content, latencyMs)
   story?.close(status === 'completed' ? { content, finishReason: outcome?.finishReason ?? 'other' } : undefined)
@@ -96,17 +95,20 @@ function endOf({ status, why, outcome }: AdoptedEnd, content: string, latencyMs:
   } as const
 }
 
-/** Waits for a database that is away: an empty text would take the place of the saved one. */
-async function savedText(
+/**
+ * Without an answer in the journal, what was told or saved of it while it grew stays: where one goes on from the other,
+ * the longer one, for the copy of what was told may have ended before its process did. Waits for a database that is
+ * away: less would take the place of what is saved.
+ */
+async function grownText(
   db: Kysely<Database>,
-  orgId: string,
-  executionId: string,
+  { orgId, executionId, told }: { orgId: string; executionId: string; told: string },
   signal: AbortSignal
 ): Promise<string> {
   for (;;) {
     try {
-      const record = await findExecution(db, orgId, null, executionId)
-      return record?.content ?? ''
+      const saved = (await findExecution(db, orgId, null, executionId))?.content ?? ''
+      return saved.startsWith(told) ? saved : told
     } catch {
       await delay(POLL_MS, undefined, { signal })
     }

@@ -269,3 +269,26 @@ t.test('an end that a paused process has stored first is told all the same, when
   t.match(await stored('The answer'), { ended: true, failed: false })
   t.match(await stored('Another one'), { ended: false, failed: true }, 'else whoever asks gets what is stored')
 })
+
+t.test('of a copy that ended before its process did, what was saved is not lost', async (t) => {
+  const stored = async (copied: string) => {
+    const run = await orphan()
+    const mirror = { add: () => {}, complete: async () => true, isBehind: () => false }
+    const log = new MemoryEventLog()
+    const delta = { type: 'message.delta', messageId: run.messageId, delta: copied, seq: 2, ts: 0 } as const
+    const events = [{ ...startedEvent(), seq: 1, ts: 0 }, delta]
+    const takeOver = async () => ({ epoch: 1, batches: [{ identity: { ...run, userId: null }, events }] })
+    const next = new Orphanage({
+      ...options,
+      recall: (execution) => recallStory({ takeOver, mirror, events: log }, execution)
+    })
+    t.teardown(() => next.close())
+    await adopt(run, next)
+    await waitFor(() => log.get(run.executionId), { what: 'the story' })
+    await next.cancel(run.executionId)
+    return (await end(run)).content
+  }
+  t.equal(await stored('Half'), 'Half an ans')
+  t.equal(await stored('Half an answer'), 'Half an answer')
+  t.equal(await stored('Another'), 'Another', 'what was taken back stays so')
+})
