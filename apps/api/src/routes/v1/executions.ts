@@ -41,7 +41,7 @@ export const executionRoutes: FastifyPluginAsyncZod = async (app) => {
         after: afterOf(request.headers['last-event-id'], request.query.after)
       }
       const own = chat.events.get(executionId)
-      // Adopted a moment ago: what this client has heard before is heard here once more, and waited for there.
+      // Adopted a moment ago: what this client has heard already comes here once more; the copy is read from behind it.
       const isAhead = own !== undefined && !own.ended && options.after > own.lastSeq
       const elsewhere = own === undefined || isAhead ? await chat.follow(executionId, options.after) : undefined
       const events = elsewhere ?? own
