@@ -6,6 +6,8 @@ import { startDurable } from '../helpers/start-durable.ts'
 import { clientOf } from '../helpers/start-pair.ts'
 
 const skip = missingRedis()
+// They mostly wait: for a process to be taken for dead, and for the steps of a run.
+t.jobs = 2
 const STEPS = 16
 const SLOW = { beforeMs: 2200 }
 
