@@ -2,7 +2,7 @@
 // hands over to the Node that the lockfile pins. Only built-in modules of Node 20, since nothing is installed yet.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -107,16 +107,22 @@ async function installIfNeeded() {
 let waits = false
 
 function takeLock(lock) {
+  const own = `${lock}-${process.pid}`
   try {
-    writeFileSync(lock, String(process.pid), { flag: 'wx' })
+    // By a link the file is there with its holder at once: an empty one would look like that of a dead process.
+    writeFileSync(own, String(process.pid))
+    linkSync(own, lock)
     return true
-  } catch {
+  } catch (error) {
+    if (error.code !== 'EEXIST') fail(`${lock} cannot be made (${error.message}): is ${tmpdir()} writable?`)
     const holder = existsSync(lock) ? Number(readFileSync(lock, 'utf8')) : 0
     if (holder > 0 && isAlive(holder)) {
       if (!waits) process.stdout.write(`Another command (pid ${holder}) is installing: waiting for it.\n`)
       waits = true
     } else rmSync(lock, { force: true })
     return false
+  } finally {
+    rmSync(own, { force: true })
   }
 }
 
