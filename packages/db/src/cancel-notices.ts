@@ -57,7 +57,9 @@ export function watchCancels(options: CancelWatchOptions): CancelWatch {
     client.on('error', lost.resolve)
     client.on('end', () => lost.resolve(undefined))
     client.on('notification', ({ payload }) => options.onCancel(payload ?? ''))
-    await client.connect()
+    // A client that is ended while it connects never says so to whoever waits for the connection.
+    const ended = lost.promise.then((error) => Promise.reject(error ?? new Error('the connection was ended')))
+    await Promise.race([client.connect(), ended])
     await client.query(`listen ${CHANNEL}`)
     heard.resolve()
     const left = new AbortController()

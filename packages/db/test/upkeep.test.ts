@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { faultProxy } from '@semibot/stack'
 import { waitFor } from '@semibot/stack/test'
@@ -149,6 +150,22 @@ t.test('a cancel is heard by every process that watches, also after its connecti
   t.match(await heard.promise, /^try-/)
   clearInterval(repeat)
   t.match(errors, [{ code: 'DATABASE_UNAVAILABLE' }])
+})
+
+t.test('a watch is closed while its connection is being made', async (t) => {
+  const greeted = Promise.withResolvers<unknown>()
+  const silent = createServer((socket) => socket.on('data', greeted.resolve).on('error', () => {}))
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => silent.close())
+  const { port } = silent.address() as AddressInfo
+  const watch = watchCancels({
+    url: `postgres://nobody@127.0.0.1:${port}/nothing`,
+    applicationName: 'watcher',
+    onCancel: () => {}
+  })
+  await greeted.promise
+  const late = delay(3000, 'late', { ref: false })
+  t.not(await Promise.race([watch.close(), late]), 'late')
 })
 
 t.test('a connection that hears nothing any more is noticed and made again', async (t) => {
